@@ -1,0 +1,76 @@
+"""What a feed says about one link: the evidence that travels with it to extraction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that belongs to an article."""
+
+    url: str
+    caption: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a feed, already cleaned: texts are plain (no markup), URLs absolute, dates RFC 3339."""
+
+    url: str
+    """The link, absolute, as the feed has it."""
+    guid: str | None = None
+    """The publisher's own identity of the entry (RSS guid, Atom id, JSON Feed id)."""
+    title: str | None = None
+    summary: str | None = None
+    """Plain text, at most 2,000 characters."""
+    content: str | None = None
+    """The full content as HTML, when the feed carries it; at most 200,000 characters."""
+    authors: tuple[str, ...] = ()
+    published: str | None = None
+    """RFC 3339 with the publisher's offset, or a plain ``YYYY-MM-DD``."""
+    updated: str | None = None
+    tags: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
+    language: str | None = None
+    """The entry's, else the feed's declared language, as written there."""
+
+    def to_json(self) -> str:
+        """Compact JSON of the fields that are set."""
+        return json.dumps(
+            {k: v for k, v in asdict(self).items() if v}, ensure_ascii=False, separators=(",", ":")
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`. Unknown fields (of a newer version) are ignored."""
+        raw: dict[str, Any] = json.loads(text)
+        known = {f.name for f in fields(cls)}
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k in known}
+        values["images"] = tuple(Image(**i) for i in raw.get("images", ()))
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedInfo:
+    """The feed a link came from, as consumers may see it: its URL without secrets."""
+
+    id: str
+    url: str
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFeed:
+    """What a feed document says."""
+
+    title: str | None = None
+    site_url: str | None = None
+    language: str | None = None
+    entries: tuple[Entry, ...] = field(default=())
+    format: str = ""
+    """``rss20``, ``atom10``, ``json``, … : for people."""
+    notes: tuple[str, ...] = ()
+    """What was odd about it but did not keep it from being read."""

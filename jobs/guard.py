@@ -1,0 +1,3 @@
+from ipaddress import IPv4Network, IPv6Network
+
+IPNetwork = IPv4Network | IPv6Network

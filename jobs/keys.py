@@ -1,0 +1,139 @@
+"""Every Redis key in one place, with what it holds and what bounds it.
+
+The Lua scripts get the same names: `Keys.lua()` renders them as the table ``K``, so that a key is spelled
+once. Times are milliseconds of the ledger's clock (see ``jobs/lua/prelude.lua``), unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FETCH = "fetch"
+ARTICLE = "article"
+STAGES = (FETCH, ARTICLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self.namespace, *parts))
+
+    # -- the ledger ------------------------------------------------------------------------------------
+    def link(self, link_id: str) -> str:
+        """Hash: one link's state (fields: see jobs/link.py). Expires KEEP_LEDGER after its last sighting."""
+        return self._key("link", link_id)
+
+    def way(self, link_id: str) -> str:
+        """List: what happened to a link, oldest first; trimmed to 60 lines, expires with the link."""
+        return self._key("way", link_id)
+
+    def alias(self, link_id: str) -> str:
+        """String: the id of the link that was published from this URL, when it is another's final URL."""
+        return self._key("alias", link_id)
+
+    def page(self, link_id: str) -> str:
+        """String: the packed page (jobs/page.py). Expires after KEEP_PAGES."""
+        return self._key("page", link_id)
+
+    @property
+    def open(self) -> str:
+        """Sorted set: every open link, by when it was opened. Bounded by the work there is."""
+        return self._key("open")
+
+    @property
+    def later(self) -> str:
+        """Sorted set, a clock: open links that wait for a time (a back-off), by that time."""
+        return self._key("later")
+
+    def leases(self, stage: str) -> str:
+        """Sorted set, a clock: open links that are handed out in a stage, by the end of their lease."""
+        return self._key("leases", stage)
+
+    @property
+    def lanes(self) -> str:
+        """Sorted set, a clock: hosts with ready fetches, by when each is next free."""
+        return self._key("lanes")
+
+    def lane(self, host: str) -> str:
+        """Sorted set: the feeds that have ready links at a host, by their turn. Lane ``*``: article stage."""
+        return self._key("lane", host)
+
+    def ready(self, host: str, feed: str) -> str:
+        """Sorted set: the ready links of a feed at a host, the freshest first."""
+        return self._key("ready", host, feed)
+
+    def slot(self, host: str) -> str:
+        """String: when a host is next free. Expires when that time has come."""
+        return self._key("slot", host)
+
+    @property
+    def totals(self) -> str:
+        """Hash: counters since the beginning (discovered, published, …, failed:<reason>, …)."""
+        return self._key("totals")
+
+    @property
+    def dead(self) -> str:
+        """Sorted set, the dead letter: failed links by when they failed. Expires with the links."""
+        return self._key("dead")
+
+    @property
+    def turn(self) -> str:
+        """String: the counter that puts feeds in turn at a host."""
+        return self._key("turn")
+
+    @property
+    def time(self) -> str:
+        """Hash: last time seen and offset, which keep the ledger's clock from running backwards."""
+        return self._key("time")
+
+    @property
+    def wake(self) -> str:
+        """List of at most one token: pushed when there is something to dispatch; dispatchers block on it."""
+        return self._key("wake")
+
+    # -- what consumers see ----------------------------------------------------------------------------
+    @property
+    def stream(self) -> str:
+        """Stream of events; also the name of the Pub/Sub channel with the same events."""
+        return self._key("articles")
+
+    # -- feeds -----------------------------------------------------------------------------------------
+    @property
+    def feeds(self) -> str:
+        """Sorted set, a clock: every feed by when it is next polled (while leased: by the lease's end)."""
+        return self._key("feeds")
+
+    def feed(self, feed_id: str) -> str:
+        """Hash: one feed (fields: see worker/feeds/registry.py)."""
+        return self._key("feed", feed_id)
+
+    def listed(self, feed_id: str) -> str:
+        """Set: ids of the links that the feed's last document listed; replaced by each changed poll."""
+        return self._key("listed", feed_id)
+
+    # -- RQ --------------------------------------------------------------------------------------------
+    def queue(self, stage: str) -> str:
+        """Name of a stage's RQ queue (RQ adds its own prefix)."""
+        return f"{self.namespace}-{stage}"
+
+    def job(self, link_id: str, stage: str, attempt: int) -> str:
+        """Id of the RQ job of one attempt."""
+        return f"{self.namespace}-{link_id}-{stage}-{attempt}"
+
+    def dead_job(self, link_id: str, number: int) -> str:
+        """Id of the failed RQ job that stands for a dead link."""
+        return f"{self.namespace}-{link_id}-dead-{number}"
+
+    def lua(self) -> str:
+        """The same names for the scripts: a Lua table ``K`` of strings and functions."""
+        one = ("open", "later", "lanes", "totals", "dead", "turn", "time", "wake", "stream", "feeds")
+        by = ("link", "way", "alias", "page", "leases", "lane", "slot", "feed", "listed")
+        rows = [f"{name} = '{getattr(self, name)}'" for name in one]
+        rows += [f"{name} = function(a) return '{getattr(self, name)('')}' .. a end" for name in by]
+        prefix = self._key("ready", "")
+        rows.append(f"ready = function(a, b) return '{prefix}' .. a .. ':' .. b end")
+        return "local K = {" + ", ".join(rows) + "}\n"

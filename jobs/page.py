@@ -1,0 +1,73 @@
+"""A fetched page, and how it is kept: one compressed value in Redis."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from dataclasses import asdict, dataclass
+from typing import Self
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_HEADER = struct.Struct(">I")
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""No stored page is larger: a bound for decompression, well above what fetching lets through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as the site served it."""
+
+    url: str
+    """The URL that was asked for."""
+    final_url: str
+    """The URL that answered, after redirects."""
+    status: int
+    body: bytes
+    """The body after content decoding."""
+    content_type: str
+    """The Content-Type header as sent, ``""`` when there was none."""
+    fetched_ms: int
+    """When the answer was complete, ms since the epoch."""
+    took_ms: int = 0
+    wire_bytes: int = 0
+    """Bytes of the body as sent, before decoding."""
+    address: str = ""
+    """The IP address that answered."""
+    redirects: tuple[str, ...] = ()
+    """The URLs on the way, without the last."""
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def pack(self) -> bytes:
+        """The page as one value: a JSON header, then the zstd-compressed body."""
+        head = {k: v for k, v in asdict(self).items() if k != "body" and v}
+        encoded = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+        return _HEADER.pack(len(encoded)) + encoded + zstd.compress(self.body, level=6)
+
+    @classmethod
+    def unpack(cls, value: bytes) -> Self:
+        """The inverse of `pack`.
+
+        Raises:
+            ValueError: not a packed page, or larger than `MAX_BODY_BYTES`.
+        """
+        try:
+            (size,) = _HEADER.unpack_from(value)
+            head = json.loads(value[_HEADER.size : _HEADER.size + size])
+            body = zstd.ZstdDecompressor().decompress(
+                value[_HEADER.size + size :], max_length=MAX_BODY_BYTES + 1
+            )
+            page = cls(**{**_DEFAULTS, **head, "redirects": tuple(head.get("redirects", ())), "body": body})
+        except (struct.error, zstd.ZstdError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError(f"not a stored page: {error}") from error
+        if len(body) > MAX_BODY_BYTES:
+            raise ValueError("the stored page is larger than any page may be")
+        return page
+
+
+_DEFAULTS = {"status": 0, "content_type": "", "fetched_ms": 0}
