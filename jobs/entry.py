@@ -48,7 +48,9 @@ class Entry:
         """The inverse of `to_json`. Unknown fields (of a newer version) are ignored."""
         raw: dict[str, Any] = json.loads(text)
         known = {f.name for f in fields(cls)}
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k in known}
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k in known
+        }
         values["images"] = tuple(Image(**i) for i in raw.get("images", ()))
         return cls(**values)
 

@@ -59,7 +59,7 @@ class Keys:
         return self._key("lanes")
 
     def lane(self, host: str) -> str:
-        """Sorted set: the feeds that have ready links at a host, by their turn. Lane ``*``: article stage."""
+        """Sorted set: the feeds with ready links at a host, by their turn. Lane ``*``: the article stage."""
         return self._key("lane", host)
 
     def ready(self, host: str, feed: str) -> str:
@@ -69,6 +69,15 @@ class Keys:
     def slot(self, host: str) -> str:
         """String: when a host is next free. Expires when that time has come."""
         return self._key("slot", host)
+
+    def delay(self, host: str) -> str:
+        """String: ms between requests to a host, where that is not PALMYRA_HOST_DELAY. Expires in days."""
+        return self._key("delay", host)
+
+    @property
+    def waiting(self) -> str:
+        """Hash: how many links are ready, by stage."""
+        return self._key("waiting")
 
     @property
     def totals(self) -> str:
@@ -130,8 +139,9 @@ class Keys:
 
     def lua(self) -> str:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
-        one = ("open", "later", "lanes", "totals", "dead", "turn", "time", "wake", "stream", "feeds")
-        by = ("link", "way", "alias", "page", "leases", "lane", "slot", "feed", "listed")
+        one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
+        one += ("stream", "feeds")
+        by = ("link", "way", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
         rows = [f"{name} = '{getattr(self, name)}'" for name in one]
         rows += [f"{name} = function(a) return '{getattr(self, name)('')}' .. a end" for name in by]
         prefix = self._key("ready", "")

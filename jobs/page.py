@@ -6,7 +6,9 @@ import json
 import struct
 import sys
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
+
+from jobs.entry import Entry
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -42,10 +44,14 @@ class Page:
     """The URLs on the way, without the last."""
     etag: str | None = None
     last_modified: str | None = None
+    entry: Entry | None = None
+    """What the feed said of the link: kept here, so that a later extraction has the same evidence."""
 
     def pack(self) -> bytes:
         """The page as one value: a JSON header, then the zstd-compressed body."""
-        head = {k: v for k, v in asdict(self).items() if k != "body" and v}
+        head: dict[str, Any] = {k: v for k, v in asdict(self).items() if k not in ("body", "entry") and v}
+        if self.entry:
+            head["entry"] = self.entry.to_json()
         encoded = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
         return _HEADER.pack(len(encoded)) + encoded + zstd.compress(self.body, level=6)
 
@@ -62,7 +68,9 @@ class Page:
             body = zstd.ZstdDecompressor().decompress(
                 value[_HEADER.size + size :], max_length=MAX_BODY_BYTES + 1
             )
-            page = cls(**{**_DEFAULTS, **head, "redirects": tuple(head.get("redirects", ())), "body": body})
+            entry = Entry.from_json(head["entry"]) if "entry" in head else None
+            plain = {**_DEFAULTS, **head, "redirects": tuple(head.get("redirects", ()))}
+            page = cls(**{**plain, "entry": entry, "body": body})
         except (struct.error, zstd.ZstdError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a stored page: {error}") from error
         if len(body) > MAX_BODY_BYTES:

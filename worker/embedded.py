@@ -124,18 +124,17 @@ class EmbeddedRedis:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=self._preexec,  # noqa: PLW1509 - prctl only; the supervisor has no threads
+            preexec_fn=self._preexec,
         )
-        self._wait_until_ready()
+        self._wait_until_ready(self.process)
 
-    def _wait_until_ready(self) -> None:
-        assert self.process is not None
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         with Redis.from_url(self.url, socket_timeout=1) as client:
             while time.monotonic() < deadline:
-                if self.process.poll() is not None:
+                if process.poll() is not None:
                     raise ServerFailed(
-                        f"The embedded Redis ended at once (code {self.process.returncode}).{self._log()}"
+                        f"The embedded Redis ended at once (code {process.returncode}).{self._log()}"
                     )
                 try:
                     client.ping()

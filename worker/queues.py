@@ -30,7 +30,7 @@ class ForbiddenJob(NoSuchJobError):
     """The job names a function or callback that is not palmyra's."""
 
 
-class Job(RQJob):  # type: ignore[misc]
+class Job(RQJob):
     """A job that can only be one of ours.
 
     What runs is named by data in Redis, so whoever can write there could run anything that Python can import
@@ -49,7 +49,7 @@ class Job(RQJob):  # type: ignore[misc]
             name = self.func_name
         except NoSuchJobError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a hostile hash raises, it is not a job
+        except Exception as error:
             raise NoSuchJobError(f"job {self._id!r} is malformed: {error}") from error
         callbacks = (self._success_callback_name, self._failure_callback_name, self._stopped_callback_name)
         if name not in ALLOWED_FUNCTIONS or any(isinstance(c, str) and c for c in callbacks) or self.webhooks:
@@ -68,18 +68,16 @@ class Job(RQJob):  # type: ignore[misc]
         return function
 
 
-class Queue(RQQueue):  # type: ignore[misc]
+class Queue(RQQueue):
     """A queue that drops what is not a job of ours, instead of leaving it in the intermediate list."""
 
     job_class = Job
 
     @classmethod
     def _fetch_dequeued_job(
-        cls, connection: Redis, queue_key: str, job_id: str, **kwargs: Any
-    ) -> tuple[Job, Queue] | None:
-        fetched: tuple[Job, Queue] | None = super()._fetch_dequeued_job(
-            connection, queue_key, job_id, **kwargs
-        )
+        cls, connection: Redis, queue_key: str, job_id: str, *args: Any, **kwargs: Any
+    ) -> tuple[RQJob, RQQueue] | None:
+        fetched = super()._fetch_dequeued_job(connection, queue_key, job_id, *args, **kwargs)
         if fetched is None:
             connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, job_id)
         return fetched

@@ -1,0 +1,159 @@
+"""When it was published: dates out of evidence, never out of free text, so that the page's clock can't win.
+
+A value is RFC 3339 with the publisher's offset, or a plain date where time or offset is missing. No date is
+better than a wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from jobs.entry import Entry
+from jobs.extract.page import Parsed
+from jobs.extract.plain import plain
+
+PUBLISHED_META = (
+    "article:published_time", "article:published", "og:article:published_time", "og:published_time",
+    "datepublished", "article.published", "parsely-pub-date", "sailthru.date", "publishdate", "publish_date",
+    "publish-date", "pubdate", "publication_date", "publicationdate", "date_published", "published_time",
+    "cxenseparse:recs:publishtime", "citation_publication_date", "dc.date.issued", "dcterms.created",
+    "dcterms.issued", "dc.date.created", "dc.date", "dcterms.date", "date", "article_date_original",
+    "bt:pubdate",
+)  # fmt: skip
+MODIFIED_META = (
+    "article:modified_time", "article:modified", "og:article:modified_time", "og:updated_time",
+    "datemodified", "dcterms.modified", "dc.date.modified", "last-modified", "lastmod", "modified_time",
+)  # fmt: skip
+OLDEST = date(1900, 1, 1)
+EPOCH = date(1970, 1, 1)
+"""A forgotten zero, not a day on which anything was published."""
+AHEAD = timedelta(days=1)
+"""Offsets reach +14 hours, and some sites date tomorrow's paper; anything later is wrong."""
+
+_ISO = re.compile(
+    r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T\s]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*"
+    r"(Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)?)?",
+    re.IGNORECASE,
+)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?(Z|[+-]\d\d:?\d\d)?)?")
+_IN_URL = re.compile(r"(?<!\d)((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?!\d)")
+
+_TIMES = (
+    ".//time[(@itemprop='datePublished' or @pubdate) and @datetime]",
+    ".//time[contains(@class, 'publish') and @datetime]",
+    ".//time[contains(@class, 'entry-date') and @datetime]",
+    ".//time[@datetime]",
+)
+_ASIDE = "ancestor::aside or ancestor::nav or ancestor::footer or ancestor::ul or ancestor::ol"
+
+
+def normalise(value: Any, now_ms: int) -> str | None:
+    """A date as a machine writes it (ISO 8601, RFC 2822) in our form, or None.
+
+    None also for what can't be true: before 1900, the epoch's zero, more than a day after `now_ms`.
+    """
+    text = plain(value, 60)
+    if text is None:
+        return None
+    found = _iso(text) or _rfc2822(text)
+    return found if found and _possible(found, now_ms) else None
+
+
+def _iso(text: str) -> str | None:
+    match = _ISO.match(text) or _COMPACT.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, zone = match.groups()
+    try:
+        whole = datetime(*(int(n or 0) for n in (year, month, day, hour, minute, second)))  # type: ignore[arg-type]  # noqa: DTZ001 - the offset is kept as written, below
+    except ValueError:
+        return None
+    offset = _offset(zone)
+    return f"{whole.isoformat()}{offset}" if hour and offset else whole.date().isoformat()
+
+
+def _offset(zone: str | None) -> str | None:
+    """``+0200`` → ``+02:00``; None where the zone is missing or impossible."""
+    if not zone:
+        return None
+    if zone.upper() in ("Z", "UTC", "GMT"):
+        return "Z"
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    possible = int(digits[:2]) <= 14 and int(digits[2:]) < 60
+    return f"{zone[0]}{digits[:2]}:{digits[2:]}" if possible else None
+
+
+def _rfc2822(text: str) -> str | None:
+    try:
+        found = parsedate_to_datetime(text)
+        return found.isoformat() if found.tzinfo else found.date().isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _possible(value: str, now_ms: int) -> bool:
+    moment = as_datetime(value)
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return moment.date() >= OLDEST and moment.date() != EPOCH and moment <= now + AHEAD
+
+
+def as_datetime(value: str) -> datetime:
+    """A date in our form as an aware datetime; a plain date as its first moment in UTC."""
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def published(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> list[tuple[str, str]]:
+    """(origin, date) of everything that says when it was published, most trusted first."""
+    raw: list[tuple[str, Any]] = [("feed", entry.published)]
+    raw += [("json-ld", page.ld.text("datePublished", "dateCreated", "uploadDate"))]
+    raw += [("meta", page.first(name)) for name in PUBLISHED_META]
+    raw += [("html", value) for value in _times(page)]
+    raw += [("url", date_in_url(url))]
+    found = ((origin, normalise(value, now_ms)) for origin, value in raw)
+    return [(origin, value) for origin, value in found if value]
+
+
+def modified(page: Parsed, entry: Entry, now_ms: int) -> list[tuple[str, str]]:
+    """(origin, date) of everything that says when it was last changed, most trusted first."""
+    raw: list[tuple[str, Any]] = [("json-ld", page.ld.text("dateModified"))]
+    raw += [("meta", page.first(name)) for name in MODIFIED_META]
+    raw += [("feed", entry.updated)]
+    found = ((origin, normalise(value, now_ms)) for origin, value in raw)
+    return [(origin, value) for origin, value in found if value]
+
+
+def most_precise(found: list[tuple[str, str]]) -> tuple[str, str] | None:
+    """The most trusted date; with the time of day of another piece of evidence where it lacks one."""
+    if not found:
+        return None
+    first = found[0]
+    timed = (pair for pair in found if len(pair[1]) > 10 and pair[1][:10] == first[1][:10])
+    return first if len(first[1]) > 10 else next(timed, first)
+
+
+def conflict(found: list[tuple[str, str]]) -> bool:
+    """Do feed, JSON-LD and meta tags disagree by more than two days?"""
+    days = [as_datetime(value) for origin, value in found if origin in ("feed", "json-ld", "meta")]
+    return bool(days) and max(days) - min(days) > timedelta(days=2)
+
+
+def _times(page: Parsed) -> list[str]:
+    """The first ``<time datetime>`` of the article: not of the page around it, not of a list of others."""
+    for scope in page.within_article():
+        for path in _TIMES:
+            # An article inside the article is a teaser, unless it is the one with the headline.
+            found = scope.xpath(f"({path})[not({_ASIDE})]")
+            own = [t for t in found if next(t.iterancestors("article", "main"), None) is scope]
+            if own:
+                return [str(own[0].get("datetime"))]
+    return []
+
+
+def date_in_url(url: str | None) -> str | None:
+    """The date in a URL such as ``/2024/05/17/`` or ``-20240517``."""
+    match = _IN_URL.search((url or "").split("?")[0])
+    return "-".join(match.groups()) if match else None

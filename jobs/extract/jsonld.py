@@ -1,0 +1,97 @@
+"""The article that a page describes in JSON-LD (schema.org), read tolerantly.
+
+Publishers write it as one object, a list, a ``@graph`` or nested in a WebPage, with trailing commas, raw
+newlines in strings or HTML comments around it. What can't be read is left out; it is evidence, not contract.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MAX_SCRIPT_CHARS = 400_000
+MAX_TOTAL_CHARS = 1_000_000
+"""5 MB of JSON-LD took 674 MB of memory."""
+MAX_OBJECTS = 500
+MAX_LEVELS = 6
+
+_TYPES = frozenset({"article", "blogposting", "liveblogposting", "socialmediaposting", "report"})
+"""And every type that ends in “article”: NewsArticle, OpinionNewsArticle, TechArticle …"""
+_WRAPPING = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*$")
+_TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What JSON-LD says about the page's article; values are raw: of any JSON type."""
+
+    article: dict[str, Any]
+    """The article object, ``{}`` if there is none."""
+
+    def text(self, *names: str) -> str | None:
+        """The first of the properties that is a string, or an object with a name."""
+        for name in names:
+            for value in listed(self.article.get(name)):
+                found = value.get("name") if isinstance(value, dict) else value
+                if isinstance(found, str) and found.strip():
+                    return found
+        return None
+
+    def strings(self, name: str) -> list[str]:
+        """All values of a property that are strings or named objects."""
+        values = (v.get("name") if isinstance(v, dict) else v for v in listed(self.article.get(name)))
+        return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def listed(value: Any) -> list[Any]:
+    """JSON-LD's “one or many”: a list of it, without nulls."""
+    values = value if isinstance(value, list) else [value]
+    return [v for v in values if v is not None]
+
+
+def described(scripts: list[str]) -> Described:
+    """The page's main article out of the contents of its JSON-LD scripts."""
+    found: list[dict[str, Any]] = []
+    total = 0
+    for script in scripts:
+        total += len(script)
+        if len(script) <= MAX_SCRIPT_CHARS and total <= MAX_TOTAL_CHARS:
+            found += [o for o in _objects(_parse(script), MAX_LEVELS) if _is_article(o)]
+    # An index of other articles is described alike: the page's own has most to say about itself.
+    main = max(found[:MAX_OBJECTS], key=_weight, default={})
+    return Described(main)
+
+
+def _parse(script: str) -> Any:
+    text = _WRAPPING.sub("", script).strip().rstrip(";")
+    for attempt in (text, _TRAILING_COMMA.sub("", text)):
+        try:
+            return json.loads(attempt, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _objects(value: Any, levels: int) -> Iterator[dict[str, Any]]:
+    if levels == 0:
+        return
+    for item in listed(value):
+        if isinstance(item, dict):
+            yield item
+            for name in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item", "hasPart"):
+                yield from _objects(item.get(name), levels - 1)
+        elif isinstance(item, list):
+            yield from _objects(item, levels - 1)
+
+
+def _is_article(candidate: dict[str, Any]) -> bool:
+    types = (t.rsplit("/", 1)[-1].casefold() for t in listed(candidate.get("@type")) if isinstance(t, str))
+    return any(t in _TYPES or t.endswith("article") for t in types)
+
+
+def _weight(candidate: dict[str, Any]) -> int:
+    names = ("headline", "datePublished", "author", "articleBody", "publisher", "image", "mainEntityOfPage")
+    return sum(1 for name in names if candidate.get(name))

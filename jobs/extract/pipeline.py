@@ -1,0 +1,141 @@
+"""The way through an extraction: bounds, decoding, one parse, then field by field, the text last."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from jobs.entry import Entry
+from jobs.errors import Permanent, Reason
+from jobs.extract import authors, dates, fields, language, limits, quality
+from jobs.extract.agency import in_dateline
+from jobs.extract.authors import Byline
+from jobs.extract.decode import decode
+from jobs.extract.draft import Draft
+from jobs.extract.fields import Found
+from jobs.extract.headline import headline
+from jobs.extract.page import Parsed, parse
+from jobs.extract.text import article_text, count_words
+from jobs.urls import domain
+
+
+def extract(
+    body: bytes,
+    *,
+    url: str | None,
+    content_type: str = "",
+    entry: Entry | None = None,
+    now_ms: int | None = None,
+) -> Draft:
+    """The article that is on a page.
+
+    Always gives a draft: where there is no article, `Draft.skip` says so and the rest is what was found.
+
+    Args:
+        body: the page as served, after content decoding.
+        url: the URL that answered; None when unknown (then no canonical URL is believed).
+        content_type: the Content-Type header.
+        entry: what the feed said of the link.
+        now_ms: the time after which no publication date is believed; default: the clock's.
+
+    Raises:
+        Permanent: `Reason.TOO_COMPLEX`, a limit of `jobs.extract.limits` is passed.
+    """
+    started = time.perf_counter()
+    limits.check(body)
+    page = parse(decode(body, content_type), url)
+    now = int(time.time() * 1000) if now_ms is None else now_ms
+    found = _metadata(page, entry or Entry(url or ""), url, now)
+    return _draft(page, found, entry, url, started)
+
+
+def _metadata(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> dict[str, Any]:
+    """Field → (origin, value) of all that needs no text; under ``issues`` whether dates conflict."""
+    named = fields.site_name(page)
+    site = named[1] if named else None
+    title = headline(page, entry, site, _domain(url))
+    dated = dates.published(page, entry, url, now_ms)
+    first_date = dates.most_precise(dated)
+    found: dict[str, Any] = {
+        "site_name": named,
+        "headline": title,
+        "summary": fields.summary(page, entry, title[1] if title else None),
+        "published": first_date,
+        "modified": _not_before(first_date, dates.most_precise(dates.modified(page, entry, now_ms))),
+        "section": fields.section(page),
+        "tags": fields.tags(page, entry),
+        "images": fields.images(page, entry),
+        "canonical": fields.canonical(page, url),
+        "access": fields.access(page),
+        **_byline(page, entry, site),
+    }
+    conflict = [quality.DATE_CONFLICT] if dates.conflict(dated) else []
+    return {k: v for k, v in found.items() if v} | {"issues": conflict}
+
+
+def _byline(page: Parsed, entry: Entry, site: str | None) -> dict[str, Found[Any]]:
+    """Authors and agency: the first source that names any author; the first that names an agency."""
+    sources = authors.sources(page, entry)
+    lines: list[tuple[str, Byline]] = [(origin, authors.byline(v, site)) for origin, v in sources]
+    return {
+        "authors": fields.first((origin, line.authors) for origin, line in lines),
+        "agency": fields.first((origin, line.agency) for origin, line in lines),
+    }
+
+
+def _not_before(published: Found[str], modified: Found[str]) -> Found[str]:
+    """A change before the publication is none."""
+    if published is None or modified is None:
+        return modified
+    before = dates.as_datetime(modified[1]) < dates.as_datetime(published[1])
+    return None if before and modified[1][:10] != published[1][:10] else modified
+
+
+def _draft(
+    page: Parsed, found: dict[str, Any], entry: Entry | None, url: str | None, started: float
+) -> Draft:
+    issues: list[str] = found.pop("issues")
+    declared = _declared_language(page, entry)
+    text = article_text(page.tree, url, found["headline"][1] if "headline" in found else None)
+    identified = language.identified(text)
+    if "agency" not in found and (agency := in_dateline(text)):
+        found["agency"] = ("text", agency)
+    if spoken := ("text", identified) if identified else declared:
+        found["language"] = spoken
+    if identified and declared and not language.agree(identified, declared[1]):
+        issues = [*issues, quality.LANGUAGE_CONFLICT]
+    if text:
+        found["text"] = ("html", text)
+    words = count_words(text)
+    issues = quality.issues(text, words, found["access"][1] if "access" in found else None) + issues
+    return Draft(
+        **{field: value for field, (_, value) in found.items()},
+        word_count=words,
+        issues=tuple(issues),
+        score=quality.score(issues),
+        provenance={_PUBLIC.get(field, field): origin for field, (origin, _) in found.items()},
+        skip=None if text else Reason.NO_TEXT,
+        took_ms=round((time.perf_counter() - started) * 1000),
+    )
+
+
+_PUBLIC = {"site_name": "source.name", "canonical": "urls.canonical"}
+"""Fields that have another name in the event."""
+
+
+def _declared_language(page: Parsed, entry: Entry | None) -> Found[str]:
+    return fields.first(
+        (
+            ("html", language.declared(page.tree.get("lang"))),
+            ("json-ld", language.declared(page.ld.text("inLanguage"))),
+            ("meta", language.declared(page.first("og:locale", "content-language", "language"))),
+            ("feed", language.declared(entry.language if entry else None)),
+        )
+    )
+
+
+def _domain(url: str | None) -> str | None:
+    try:
+        return domain(url) if url else None
+    except Permanent:  # not a usable URL
+        return None

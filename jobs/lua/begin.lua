@@ -1,0 +1,11 @@
+-- A job starts: is its attempt the current one? Marks it running and renews the lease.
+-- ARGV: id, stage, attempt, lease_ms, who (worker name)
+-- Returns what the job needs, or nil when the attempt was overtaken or the link is closed.
+local id, stage, attempt = ARGV[1], ARGV[2], ARGV[3]
+local link = place(id)
+if not current(id, link, attempt) or link.stage ~= stage then return nil end
+if link.state ~= 'leased' and link.state ~= 'running' then return nil end
+redis.call('HSET', K.link(id), 'state', 'running')
+redis.call('ZADD', K.leases(stage), int(now + tonumber(ARGV[4])), id)
+note(id, stage .. ' attempt ' .. attempt .. ' began on ' .. ARGV[5])
+return redis.call('HMGET', K.link(id), 'url', 'next', 'host', 'feeds', 'seen', 'ev', 'tries', 'rev', 'hops', 'final')

@@ -1,0 +1,39 @@
+-- The article job is done: publish the event and close the link, once.
+-- ARGV: id, attempt, revision, event id, event type, event, id of the final URL, keep_ms
+-- Returns 'published', 'duplicate <id>' (another link was published from the same final URL), 'unchanged'
+-- (this revision is on the stream already) or 'overtaken'.
+local id, revision, final, keep_ms = ARGV[1], tonumber(ARGV[3]), ARGV[7], ARGV[8]
+local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'rev')
+if not current(id, link, ARGV[2]) then return 'overtaken' end
+if tonumber(link.rev or 0) >= revision then
+  close(id, link, 'unchanged', '', '', keep_ms)
+  return 'unchanged'
+end
+
+-- A final URL belongs to the first link that was published from it.
+if final ~= id then
+  local owner = redis.call('GET', K.alias(final))
+  if not owner and tonumber(redis.call('HGET', K.link(final), 'rev') or 0) > 0 then owner = final end
+  if owner and owner ~= id and redis.call('EXISTS', K.link(owner)) == 1 then
+    note(id, 'leads to the same page as ' .. owner)
+    close(id, link, 'duplicate', '', '', keep_ms)
+    redis.call('HSET', K.link(id), 'of', owner)
+    return 'duplicate ' .. owner
+  end
+  redis.call('SET', K.alias(final), id, 'PX', keep_ms)
+else
+  local owner = redis.call('GET', K.alias(id))
+  if owner and owner ~= id and redis.call('EXISTS', K.link(owner)) == 1 then
+    note(id, 'was published as ' .. owner)
+    close(id, link, 'duplicate', '', '', keep_ms)
+    redis.call('HSET', K.link(id), 'of', owner)
+    return 'duplicate ' .. owner
+  end
+end
+
+local entry = redis.call('XADD', K.stream, '*', 'id', ARGV[4], 'type', ARGV[5], 'event', ARGV[6])
+redis.call('PUBLISH', K.stream, ARGV[6])
+redis.call('HSET', K.link(id), 'rev', int(revision), 'entry', entry)
+note(id, 'published ' .. ARGV[4])
+close(id, link, 'published', '', '', keep_ms)
+return 'published'

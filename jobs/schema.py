@@ -1,0 +1,165 @@
+"""The published contract, generated from the models: JSON Schema, AsyncAPI and the consumer's page.
+
+``python -m jobs.schema docs`` writes the files; a test checks that the checked-in ones are current.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from jobs.article import Article
+from jobs.event import DATA_SCHEMA, Event, Kind
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+EVENT_SCHEMA = "urn:palmyra:schema:event:v1"
+
+
+def documents() -> dict[str, str]:
+    """The text of every generated document by its path below ``docs``."""
+    return {
+        "schema/article.v1.json": _render(json_schema(Article, DATA_SCHEMA)),
+        "schema/event.v1.json": _render(json_schema(Event, EVENT_SCHEMA)),
+        "asyncapi.json": _render(asyncapi()),
+        "events.md": events_page(),
+    }
+
+
+def json_schema(model: type[BaseModel], schema_id: str) -> dict[str, Any]:
+    """JSON Schema 2020-12 of what the model writes. Unknown fields are allowed: v1 may grow, never shrink."""
+    return {"$schema": DIALECT, "$id": schema_id, **model.model_json_schema(mode="serialization")}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3.0 document of the output, for the default namespace ``palmyra``."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Palmyra articles",
+            "version": "1.0.0",
+            "description": "Clean news articles as they are found. The first part of every address is the "
+            "namespace (PALMYRA_NAMESPACE). Delivery is at least once: deduplicate by the event's id.",
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {
+            "stream": _channel(
+                "Redis stream, the truth for consumers. Entry fields: `id` (the event's id), `type` "
+                "(the event's type) and `event` (the CloudEvents object as JSON)."
+            ),
+            "pubsub": _channel("Redis Pub/Sub channel: a live copy of the stream's `event`, without memory."),
+        },
+        "operations": {
+            "append": _operation("stream", "Each event is appended once (XADD)."),
+            "publish": _operation("pubsub", "Each event is published once (PUBLISH)."),
+        },
+        "components": {"messages": {kind.name.lower(): _message(kind) for kind in Kind}},
+    }
+
+
+def _channel(description: str) -> dict[str, Any]:
+    names = [kind.name.lower() for kind in Kind]
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names}
+    return {"address": "palmyra:articles", "description": description, "messages": messages}
+
+
+def _operation(channel: str, summary: str) -> dict[str, Any]:
+    return {"action": "send", "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}
+
+
+def _message(kind: Kind) -> dict[str, Any]:
+    return {
+        "name": kind.value,
+        "title": f"An article was {kind.name.lower()}",
+        "contentType": "application/cloudevents+json",
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": "./schema/event.v1.json"},
+        },
+    }
+
+
+_PAGE = """<!-- Written by `python -m jobs.schema docs` from the models: change it there. -->
+# The event
+
+Each article is one event: a [CloudEvents 1.0](https://cloudevents.io) object as JSON. It is appended to
+the Redis stream `palmyra:articles` (entry fields `id`, `type`, `event`) and published on the Pub/Sub channel
+of the same name. With another `PALMYRA_NAMESPACE` both are called `<namespace>:articles`.
+
+- The stream is the truth and can be read again; the channel is a live copy that forgets.
+- Events come at least once. Deduplicate by `id`.
+- Every field is always there. An absent value is `null`; a list is never `null`.
+- Texts are plain, never markup, and hold no control characters but line ends.
+- Version 1 may grow by fields; none will be removed, renamed or given another meaning. Ignore what you
+  don't know.
+
+For machines: [event](schema/event.v1.json), [its data](schema/article.v1.json), [AsyncAPI](asyncapi.json).
+
+## Envelope
+
+{envelope}
+`type` is one of:
+
+| type | when |
+|---|---|
+| `news.article.published.v1` | a new article |
+| `news.article.updated.v1` | a new revision; `change` says what changed |
+| `news.article.withdrawn.v1` | the article was taken down; `text` is empty |
+
+## Data
+
+{data}"""
+
+
+def events_page() -> str:
+    """The consumer's page, as Markdown."""
+    inner = [m for field in Article.model_fields.values() for m in _models(field)]
+    shapes = [f"### {model.__name__}\n\n{model.__doc__}\n\n{_table(model)}" for model in dict.fromkeys(inner)]
+    return _PAGE.format(envelope=_table(Event), data="\n".join([_table(Article), *shapes]))
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = [f"| `{name}` | {_shape(f)} | {f.description} |" for name, f in model.model_fields.items()]
+    return "\n".join(["| field | value | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+_WORDS = {dict: "object of text", str: "text", int: "integer", float: "number"}
+
+
+def _shape(field: FieldInfo) -> str:
+    """What a field holds, in words: ``list of Image``, ``text or null``."""
+    if field.annotation is Article:
+        return "[Article](#data)"
+    models = _models(field)
+    link = f"[{models[0].__name__}](#{models[0].__name__.lower()})" if models else ""
+    kind = str(field.annotation)
+    word = link or next((w for t, w in _WORDS.items() if t.__name__ in kind), "text")
+    return ("list of " if "tuple" in kind else "") + word + (" or null" if "None" in kind else "")
+
+
+def _models(field: FieldInfo) -> list[type[BaseModel]]:
+    candidates = (field.annotation, *get_args(field.annotation))
+    return [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel) and c is not Article]
+
+
+def _render(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def main(argv: list[str]) -> int:
+    """Write every document below the folder ``argv[0]`` (default ``docs``)."""
+    folder = Path(argv[0] if argv else "docs")
+    for name, text in documents().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path}")  # noqa: T201 - a command's own output
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

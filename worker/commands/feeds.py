@@ -1,0 +1,268 @@
+"""`palmyra feeds`: register, list, check, import and export feeds."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.client import Client
+from jobs.errors import Outcome, PalmyraError
+from jobs.guard import check_url
+from worker import factory
+from worker.commands import table
+from worker.commands.context import print_json, redis, settings
+from worker.config import Settings
+from worker.feeds.opml import Outline, read, write
+from worker.feeds.parser import Parser
+from worker.feeds.poller import Poll, Poller, links_of
+from worker.feeds.registry import Feed, feed_id
+from worker.feeds.schedule import Bounds
+from worker.printable import printable
+
+app = typer.Typer(help="Register, list, check, import and export feeds.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MAX_OPML_BYTES = 20 * 2**20
+
+
+@app.command("add")
+def add(
+    urls: Annotated[list[str], typer.Argument(help="Feed URLs (RSS, Atom, RDF or JSON Feed).")],
+    title: Annotated[str, typer.Option(help="A title of your own; else the feed's.")] = "",
+) -> None:
+    """Register feeds. Each is polled at once by a running poller.
+
+    Examples:
+
+        palmyra feeds add https://feeds.bbci.co.uk/news/world/rss.xml
+
+        palmyra feeds add https://www.tagesschau.de/index~rss2.xml --title Tagesschau
+    """
+    loaded, connection = redis()
+    for url in urls:
+        _check_url(loaded, url)
+    feeds = factory.registry(loaded, connection)
+    for url in urls:
+        known = "" if feeds.add(url, title=title) else "  (was registered already)"
+        sys.stdout.write(f"{feed_id(url)}  {printable(url)}{known}\n")
+
+
+def _check_url(loaded: Settings, url: str) -> None:
+    try:
+        check_url(url, factory.policy(loaded))
+    except Outcome as error:
+        raise PalmyraError(f"{url}: {error}") from None
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the registered feeds: when each was polled, when it is next, and what is wrong with it.
+
+    Examples:
+
+        palmyra feeds list
+
+        palmyra feeds list --json | jq -r 'select(.failures > 0) | .url'
+    """
+    loaded, connection = redis()
+    feeds = factory.registry(loaded, connection).registered()
+    if as_json:
+        for feed in feeds:
+            print_json(asdict(feed) | {"url": feed.public_url})
+        return
+    now_ms = time.time() * 1000
+    rows = [
+        (f.id, f.title or f.public_url, _ago(f.polled, now_ms), _in(f.next, now_ms), f.found, _state(f))
+        for f in feeds
+    ]
+    table.show(("feed", "title", "polled", "next", "links", "state"), rows, numbers=["links"])
+    if not feeds:
+        sys.stdout.write(
+            "No feed is registered. `palmyra feeds add URL`, or `palmyra feeds import feeds.opml`.\n"
+        )
+
+
+def _ago(ms: int, now_ms: float) -> str:
+    return f"{table.span((now_ms - ms) / 1000)} ago" if ms else "never"
+
+
+def _in(ms: int, now_ms: float) -> str:
+    return f"in {table.span((ms - now_ms) / 1000)}" if ms > now_ms else "now"
+
+
+def _state(feed: Feed) -> str:
+    if feed.failures:
+        return f"{feed.reason}, {feed.failures} in a row: {feed.error}"
+    return "ok" if feed.polled else "new"
+
+
+@app.command("show")
+def show(feed: Annotated[str, typer.Argument(help="A feed's id or URL.")], as_json: Json = False) -> None:
+    """Show all that is known of one feed, and why its next poll is when it is.
+
+    Example:
+
+        palmyra feeds show https://feeds.bbci.co.uk/news/world/rss.xml
+    """
+    loaded, connection = redis()
+    found = _known(factory.registry(loaded, connection).get(feed), feed)
+    fields = asdict(found) | {"url": found.public_url}
+    if as_json:
+        print_json(fields)
+        return
+    for name, value in fields.items():
+        text = table.when(value) if name in ("added", "polled", "next", "newest") else value
+        sys.stdout.write(f"{name:<10} {printable(str(text))}\n")
+
+
+def _known(feed: Feed | None, asked: str) -> Feed:
+    if feed is None:
+        raise PalmyraError(f"No feed {asked!r} is registered. `palmyra feeds list` shows those that are.")
+    return feed
+
+
+@app.command("remove")
+def remove(feeds: Annotated[list[str], typer.Argument(help="Ids or URLs of feeds.")]) -> None:
+    """Stop polling feeds and forget them. Their links and articles stay.
+
+    Example:
+
+        palmyra feeds remove https://feeds.bbci.co.uk/news/world/rss.xml
+    """
+    loaded, connection = redis()
+    known = factory.registry(loaded, connection)
+    for feed in feeds:
+        removed = _known(known.remove(feed), feed)
+        sys.stdout.write(f"removed {removed.id}  {printable(removed.public_url)}\n")
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(help="An OPML file.", exists=True, dir_okay=False)]) -> None:
+    """Register the feeds of an OPML file, as other readers export it. Known ones stay as they are.
+
+    Example:
+
+        palmyra feeds import feeds.opml
+    """
+    loaded, connection = redis()
+    if file.stat().st_size > MAX_OPML_BYTES:
+        raise PalmyraError(f"{file} is larger than {MAX_OPML_BYTES // 2**20} MiB: that is no list of feeds")
+    known = factory.registry(loaded, connection)
+    added = refused = 0
+    outlines = read(file.read_bytes())
+    for outline in outlines:
+        try:
+            check_url(outline.url, factory.policy(loaded))
+        except Outcome as error:
+            refused += 1
+            sys.stderr.write(f"left out: {printable(outline.url)}: {error}\n")
+            continue
+        added += known.add(
+            outline.url,
+            title=outline.title or "",
+            site_url=outline.site_url or "",
+            folders="/".join(outline.folders),
+        )
+    there = len(outlines) - added - refused
+    sys.stdout.write(f"{added} feeds added, {there} were registered already, {refused} left out\n")
+
+
+@app.command("export")
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output if not given.")] = None,
+) -> None:
+    """Write the registered feeds as OPML, with their folders. Secrets in URLs are written too: keep it safe.
+
+    Example:
+
+        palmyra feeds export my-feeds.opml
+    """
+    loaded, connection = redis()
+    feeds = factory.registry(loaded, connection).registered()
+    data = write(
+        Outline(f.url, f.title, f.site_url, tuple(part for part in f.folders.split("/") if part))
+        for f in feeds
+    )
+    if file is None:
+        sys.stdout.buffer.write(data)
+    else:
+        file.write_bytes(data)
+        sys.stdout.write(f"{len(feeds)} feeds written to {file}\n")
+
+
+@app.command("check")
+def check(url: Annotated[str, typer.Argument(help="A feed's URL.")], as_json: Json = False) -> None:
+    """Poll a feed once without recording anything, and say what it brought. Needs no Redis.
+
+    Example:
+
+        palmyra feeds check https://feeds.bbci.co.uk/news/world/rss.xml
+    """
+    loaded = settings()
+    started = time.monotonic()
+    poll = asyncio.run(_ask(loaded, url))
+    took_s = time.monotonic() - started
+    if as_json:
+        print_json(_checked(poll, took_s))
+    else:
+        _say(poll, took_s)
+    if poll.error:
+        raise poll.error
+
+
+async def _ask(loaded: Settings, url: str) -> Poll:
+    async with Client(factory.policy(loaded)) as client, Parser() as parser:
+        connection = factory.connect(loaded, patient=False)  # opened by no command: `ask` writes nothing
+        poller = Poller(
+            factory.ledger(loaded, connection),
+            factory.registry(loaded, connection),
+            client,
+            parser,
+            bounds=Bounds(loaded.poll_min, loaded.poll_max),
+            host_delay_s=loaded.host_delay,
+        )
+        return await poller.ask(Feed(feed_id(url), url))
+
+
+def _checked(poll: Poll, took_s: float) -> dict[str, Any]:
+    parsed, answer = poll.parsed, poll.answer
+    return {
+        "status": answer.status if answer else None,
+        "final_url": answer.final_url if answer else None,
+        "took_s": round(took_s, 3),
+        "error": str(poll.error) if poll.error else None,
+        "format": parsed.format if parsed else None,
+        "title": parsed.title if parsed else None,
+        "entries": [asdict(replace(e, content=None)) for e in parsed.entries] if parsed else [],
+        "notes": list(parsed.notes) if parsed else [],
+    }
+
+
+def _say(poll: Poll, took_s: float) -> None:
+    parsed, answer = poll.parsed, poll.answer
+    if answer:
+        size = f"{len(answer.body)} bytes ({answer.wire_bytes} on the wire)"
+        validators = "ETag" if answer.etag else "Last-Modified" if answer.last_modified else "no validator"
+        sys.stdout.write(f"status {answer.status}, {size}, {took_s:.2f} s, {answer.address}, {validators}\n")
+        for status, hop in answer.redirects:
+            sys.stdout.write(f"redirect {status} from {printable(hop)}\n")
+    if parsed is None:
+        return
+    links = links_of(parsed.entries)
+    sys.stdout.write(f"{parsed.format}: {printable(parsed.title or 'no title')}, {len(links)} links\n")
+    for note in parsed.notes:
+        sys.stdout.write(f"note: {printable(note)}\n")
+    sys.stdout.write("\n")
+    rows = [(link.entry.published or "no date", link.entry.title or "", link.url) for link in links]
+    table.show(("published", "title", "link"), rows)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add these commands."""
+    parent.add_typer(app, name="feeds")

@@ -1,0 +1,98 @@
+"""Commands for operators: config, health, doctor."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from redis import Redis
+
+from worker.commands import table
+from worker.commands.context import Exit, print_json, redis
+from worker.config import PREFIX, Settings, load
+from worker.health import Finding, examine
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def config(as_json: Json = False) -> None:
+    """Print every option, its value and where that came from. Secrets are masked.
+
+    Examples:
+
+        palmyra config
+
+        PALMYRA_HOST_DELAY=5 palmyra config --json
+    """
+    loaded = load()
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = _shown(getattr(loaded.settings, name))
+        rows.append((PREFIX + name.upper(), value, loaded.origins[name], field.description or ""))
+    if as_json:
+        print_json({name: {"value": value, "origin": origin} for name, value, origin, _ in rows})
+        return
+    table.show(("option", "value", "from", "what it does"), rows)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        # A URL is shown without its password; any other secret not at all.
+        secret = value.get_secret_value()
+        return re.sub(r"//[^@/]*@", "//***@", secret) if "://" in secret else "***"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def health(as_json: Json = False) -> None:
+    """Say in a line whether the system works; exit code 4 when it does not, 3 without Redis.
+
+    Example, for a container's health check:
+
+        palmyra health
+    """
+    loaded, connection = redis()
+    errors = [f for f in examine(loaded, connection) if f.level == "error"]
+    if as_json:
+        print_json({"healthy": not errors, "errors": [asdict(f) for f in errors]})
+    else:
+        sys.stdout.write("healthy\n" if not errors else "".join(f"error: {f.what}\n" for f in errors))
+    if errors:
+        raise typer.Exit(Exit.UNHEALTHY)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look for what is wrong and say what mends it. Exit code 4 on errors; warnings are no errors.
+
+    Example:
+
+        palmyra doctor
+    """
+    loaded, connection = redis()
+    findings = examine(loaded, connection)
+    if as_json:
+        print_json([asdict(f) for f in findings])
+    else:
+        _say(findings, connection)
+    if any(f.level == "error" for f in findings):
+        raise typer.Exit(Exit.UNHEALTHY)
+
+
+def _say(findings: list[Finding], connection: Redis) -> None:
+    info: Any = connection.info("server")
+    sys.stdout.write(f"Redis {info.get('valkey_version') or info['redis_version']}\n")
+    table.show(("", "what", "mend"), [(f.level, f.what, f.mend) for f in findings])
+    if not findings:
+        sys.stdout.write("nothing is wrong\n")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("config")(config)
+    app.command("health")(health)
+    app.command("doctor")(doctor)

@@ -1,0 +1,121 @@
+"""The one place that wires things together from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from jobs.client import Client
+from jobs.errors import PalmyraError
+from jobs.guard import Policy
+from jobs.keys import Keys
+from jobs.ledger import Ledger
+from jobs.tasks import Tasks
+from worker.config import Settings
+from worker.dead_job import dead_job_maker
+from worker.dispatch import Dispatcher
+from worker.feeds.registry import Registry
+from worker.fetcher import Downloader
+
+
+class RedisUnreachable(PalmyraError):
+    """Redis can't be reached."""
+
+
+def connect(settings: Settings, *, patient: bool = True) -> Redis:
+    """A Redis client (bytes, not text).
+
+    Args:
+        patient: keep trying for some seconds when the connection breaks, as the long-running processes do;
+            commands that a person waits for give up at once.
+    """
+    retry = Retry(ExponentialWithJitterBackoff(cap=2, base=0.05), 8 if patient else 1)
+    return Redis.from_url(settings.url, retry=retry, socket_connect_timeout=5, health_check_interval=30)
+
+
+def connect_now(settings: Settings) -> Redis:
+    """A client whose server has answered.
+
+    Raises:
+        RedisUnreachable: it did not; the message says what to do.
+    """
+    redis = connect(settings, patient=False)
+    try:
+        redis.ping()
+    except RedisError as error:
+        raise RedisUnreachable(_advice(settings, error)) from None
+    return redis
+
+
+def _advice(settings: Settings, error: RedisError) -> str:
+    if settings.embedded:
+        where = settings.home.resolve()
+        return (
+            f"No Redis runs in {where}. Start `palmyra up` there, or set PALMYRA_REDIS_URL (or PALMYRA_HOME)."
+        )
+    parts = urlsplit(settings.url)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return f"Redis at {shown} does not answer: {error}. Check PALMYRA_REDIS_URL, and that the server runs."
+
+
+def keys(settings: Settings) -> Keys:
+    """The keys of the configured namespace."""
+    return Keys(settings.namespace)
+
+
+def ledger(settings: Settings, redis: Redis) -> Ledger:
+    """The ledger with the configured times."""
+    return Ledger(
+        redis, keys(settings), keep_ledger_days=settings.keep_ledger, keep_pages_days=settings.keep_pages
+    )
+
+
+def registry(settings: Settings, redis: Redis) -> Registry:
+    """The registered feeds."""
+    return Registry(redis, keys(settings))
+
+
+def policy(settings: Settings, demo_urls: Iterable[str] = ()) -> Policy:
+    """What may be fetched: the settings, and the demo newsroom's own address while it runs."""
+    demo = {(parts.hostname or "", parts.port or 80) for parts in map(urlsplit, demo_urls)}
+    return Policy(
+        allow_networks=tuple(settings.allow_networks),
+        allow_ports=frozenset(settings.allow_ports),
+        allow_addresses=frozenset(demo),
+    )
+
+
+def tasks(settings: Settings, redis: Redis, worker: str, downloader: Downloader | None = None) -> Tasks:
+    """What the jobs of one worker act on. Article workers download nothing."""
+
+    def no_download(url: str) -> None:
+        raise RuntimeError("article workers fetch nothing")
+
+    return Tasks(
+        ledger=ledger(settings, redis),
+        download=downloader.download if downloader else no_download,  # type: ignore[arg-type]
+        feed_infos=registry(settings, redis).infos,
+        dead_job=dead_job_maker(redis, keys(settings)),
+        worker=worker,
+    )
+
+
+def downloader(settings: Settings, demo_urls: Iterable[str] = ()) -> Downloader:
+    """A downloader for the configured number of fetches at a time."""
+    allowed = policy(settings, demo_urls)
+    return Downloader(lambda: Client(allowed, max_connections=settings.fetch_concurrency))
+
+
+def dispatcher(settings: Settings, redis: Redis) -> Dispatcher:
+    """The dispatcher with the configured politeness."""
+    return Dispatcher(
+        ledger(settings, redis),
+        dead_job_maker(redis, keys(settings)),
+        host_delay_s=settings.host_delay,
+        keep_stream_days=settings.keep_stream,
+    )

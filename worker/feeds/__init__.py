@@ -1,0 +1,1 @@
+"""Feeds: which there are, when each is asked next, and what their documents say."""

@@ -1,0 +1,139 @@
+"""Every metric, declared once with its help text, and the collector that reads them from Redis.
+
+The counters live in Redis, where every process of every machine counts: nothing is lost in a forked child,
+and each web process tells the same numbers. They are read when Prometheus asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis import Redis
+
+from jobs.keys import Keys
+from jobs.ledger import Ledger
+from jobs.link import OUTCOMES
+from worker import rq_state
+from worker.feeds.registry import Feed, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A metric's declaration."""
+
+    name: str
+    """As exposed, ``_total`` included."""
+    help: str
+    labels: tuple[str, ...] = ()
+
+    def family(self, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+        """The metric with these samples (label values, value)."""
+        kind = CounterMetricFamily if self.name.endswith("_total") else GaugeMetricFamily
+        family = kind(self.name, self.help, labels=self.labels)
+        for labels, value in samples:
+            family.add_metric(labels, value)
+        return family
+
+
+# RQ's, under rq-exporter's names and labels, so that public Grafana boards for it work.
+RQ_JOBS = Spec("rq_jobs", "RQ jobs by queue and status.", ("queue", "status"))
+RQ_WORKERS = Spec("rq_workers", "RQ workers: 1 for each.", ("name", "state", "queues"))
+RQ_SUCCESS = Spec("rq_workers_success_total", "Jobs that a worker ended well.", ("name", "queues"))
+RQ_FAILED = Spec("rq_workers_failed_total", "Jobs that raised in a worker: bugs.", ("name", "queues"))
+RQ_WORKING = Spec("rq_workers_working_time_total", "Seconds a worker spent on jobs.", ("name", "queues"))
+
+DISCOVERED = Spec(
+    "palmyra_discovered_total", "Openings of links: sightings, changed entries, re-checks, requeues."
+)
+LINKS = Spec("palmyra_links_total", "Openings of links that ended, by outcome.", ("outcome",))
+FAILED = Spec("palmyra_failed_total", "Links that ended as failed, by reason word.", ("reason",))
+SKIPPED = Spec("palmyra_skipped_total", "Links that ended as skipped, by reason word.", ("reason",))
+IN_FLIGHT = Spec("palmyra_links_in_flight", "Open links.")
+WAITING = Spec(
+    "palmyra_links_waiting",
+    "Open links by stage and state: ready (their turn comes), leased (handed to RQ, or running), later "
+    "(waiting for a time; in any stage).",
+    ("stage", "state"),
+)
+IMBALANCE = Spec(
+    "palmyra_ledger_imbalance",
+    "Discovered less outcomes less in flight. Anything but 0 means that a link was lost or counted twice.",
+)
+DEAD = Spec("palmyra_dead_links", "Links in the dead letter, waiting for a requeue.")
+FEEDS = Spec("palmyra_feeds", "Feeds by state: new (never polled), ok or failing.", ("state",))
+STREAM = Spec("palmyra_stream_length", "Events on the stream.")
+
+RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING)
+LEDGER = (DISCOVERED, LINKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
+ALL = (*RQ, *LEDGER, DEAD, FEEDS, STREAM)
+
+
+class RedisCollector(Collector):
+    """Reads all metrics from Redis at each scrape.
+
+    Raises:
+        redis.exceptions.RedisError: from `collect`, when Redis is away.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, ledger: Ledger, registry: Registry) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._ledger = ledger
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, in the order of `ALL`."""
+        yield from self._rq()
+        yield from ledger_metrics(self._ledger.totals(), self._ledger.in_stages())
+        yield DEAD.family([((), self._redis.zcard(self._keys.dead))])
+        yield FEEDS.family(_by_state(self._registry.all()))
+        yield STREAM.family([((), self._redis.xlen(self._keys.stream))])
+
+    def _rq(self) -> Iterator[Metric]:
+        counts = rq_state.counts(self._redis, rq_state.queue_names(self._redis, self._keys))
+        yield RQ_JOBS.family(
+            ((queue, status), n) for queue, by_status in counts.items() for status, n in by_status.items()
+        )
+        workers = rq_state.workers(self._redis)
+        named = [(worker, (worker.name, ",".join(worker.queues))) for worker in workers]
+        yield RQ_WORKERS.family(((w.name, w.state, ",".join(w.queues)), 1) for w in workers)
+        yield RQ_SUCCESS.family((labels, worker.succeeded) for worker, labels in named)
+        yield RQ_FAILED.family((labels, worker.failed) for worker, labels in named)
+        yield RQ_WORKING.family((labels, worker.working_s) for worker, labels in named)
+
+
+def ledger_metrics(totals: Mapping[str, int], in_stages: Mapping[str, int]) -> Iterator[Metric]:
+    """The ledger's metrics from `Ledger.totals` and `Ledger.in_stages`."""
+    yield DISCOVERED.family([((), totals["discovered"])])
+    yield LINKS.family(((outcome,), totals[outcome]) for outcome in OUTCOMES)
+    for outcome, spec in (("failed", FAILED), ("skipped", SKIPPED)):
+        yield spec.family(_by_reason(totals, outcome))
+    yield IN_FLIGHT.family([((), totals["in_flight"])])
+    yield WAITING.family((_stage_state(name), n) for name, n in in_stages.items())
+    yield IMBALANCE.family([((), imbalance(totals))])
+
+
+def imbalance(totals: Mapping[str, int]) -> int:
+    """Links that the ledger's numbers can't account for: 0 when it balances."""
+    return totals["discovered"] - sum(totals[outcome] for outcome in OUTCOMES) - totals["in_flight"]
+
+
+def _by_reason(totals: Mapping[str, int], outcome: str) -> list[tuple[tuple[str], float]]:
+    prefix = f"{outcome}:"
+    return [((name.removeprefix(prefix),), n) for name, n in totals.items() if name.startswith(prefix)]
+
+
+def _stage_state(name: str) -> tuple[str, str]:
+    """``fetch_ready`` → stage and state; ``later`` is a state of any stage."""
+    stage, _, state = name.rpartition("_")
+    return (stage or "any", state)
+
+
+def _by_state(feeds: Iterable[Feed]) -> list[tuple[tuple[str], float]]:
+    states = {"new": 0, "ok": 0, "failing": 0}
+    for feed in feeds:
+        states["failing" if feed.failures else "ok" if feed.polled else "new"] += 1
+    return [((state,), n) for state, n in states.items()]
