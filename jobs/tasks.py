@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import structlog
 from rq.timeouts import JobTimeoutException
 
 from jobs.article import Article, build_article
@@ -25,6 +26,8 @@ from jobs.link import Begun
 from jobs.page import Page
 from jobs.retries import wait_before_next
 from jobs.urls import domain, link_id
+
+log = structlog.get_logger(__name__)
 
 MAX_HOPS = 5
 """Moves from domain to domain before a link counts as going in a circle."""
@@ -49,13 +52,30 @@ class Tasks:
 
     def fetch(self, link: str, attempt: int) -> str:
         """Download the page and hand the link to the article stage. Returns the outcome in a word."""
-        begun = self.ledger.begin(link, FETCH, attempt, self.worker)
+        return self._logged("page", self.ledger.begin(link, FETCH, attempt, self.worker), self._fetch)
+
+    def article(self, link: str, attempt: int) -> str:
+        """Turn the stored page into an event on the stream. Returns the outcome in a word."""
+        return self._logged("article", self.ledger.begin(link, ARTICLE, attempt, self.worker), self._extract)
+
+    def _logged(self, event: str, begun: Begun | None, work: Callable[[Begun], str]) -> str:
+        """Do the work of an attempt, unless it was overtaken, and write the one log line of its stage."""
         if begun is None:
             return "overtaken"
+        outcome = work(begun)
+        feed = begun.feeds[0] if begun.feeds else None
+        log.info(
+            event, outcome=outcome, link=begun.link_id, attempt=begun.attempt, host=begun.host, feed=feed
+        )
+        return outcome
+
+    def _fetch(self, begun: Begun) -> str:
         try:
             return self._fetched(begun, self.download(begun.next_url))
         except Stopping:
-            self.ledger.release(link, attempt, f"{self.worker} is stopping and hands the link back")
+            self.ledger.release(
+                begun.link_id, begun.attempt, f"{self.worker} is stopping and hands the link back"
+            )
             return "released"
         except Outcome as outcome:
             return self._end(begun, outcome)
@@ -76,18 +96,15 @@ class Tasks:
         moved = self.ledger.reroute(begun, to.url, host, f"moved to {host}")
         return "moved" if moved else "overtaken"
 
-    def article(self, link: str, attempt: int) -> str:
-        """Turn the stored page into an event on the stream. Returns the outcome in a word."""
-        begun = self.ledger.begin(link, ARTICLE, attempt, self.worker)
-        if begun is None:
-            return "overtaken"
+    def _extract(self, begun: Begun) -> str:
         try:
             return self._published(begun)
         except Outcome as outcome:
             return self._end(begun, outcome)
         except (JobTimeoutException, MemoryError) as error:
             what = "memory" if isinstance(error, MemoryError) else "time"
-            return self.died(link, attempt, begun.host, killed=True, note=f"exceeds the limit of {what}")
+            note = f"exceeds the limit of {what}"
+            return self.died(begun.link_id, begun.attempt, begun.host, killed=True, note=note)
 
     def _published(self, begun: Begun) -> str:
         packed = self.ledger.page(begun.link_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -15,12 +16,13 @@ from jobs.errors import PalmyraError
 from jobs.guard import Policy
 from jobs.keys import Keys
 from jobs.ledger import Ledger
-from jobs.tasks import Tasks
 from worker.config import Settings
-from worker.dead_job import dead_job_maker
-from worker.dispatch import Dispatcher
 from worker.feeds.registry import Registry
-from worker.fetcher import Downloader
+
+if TYPE_CHECKING:  # what only some processes need is imported where it is made: commands start fast
+    from jobs.tasks import Tasks
+    from worker.dispatch import Dispatcher
+    from worker.fetcher import Downloader
 
 
 class RedisUnreachable(PalmyraError):
@@ -92,6 +94,8 @@ def policy(settings: Settings, demo_urls: Iterable[str] = ()) -> Policy:
 
 def tasks(settings: Settings, redis: Redis, worker: str, downloader: Downloader | None = None) -> Tasks:
     """What the jobs of one worker act on. Article workers download nothing."""
+    from jobs.tasks import Tasks
+    from worker.dead_job import dead_job_maker
 
     def no_download(url: str) -> None:
         raise RuntimeError("article workers fetch nothing")
@@ -107,12 +111,17 @@ def tasks(settings: Settings, redis: Redis, worker: str, downloader: Downloader 
 
 def downloader(settings: Settings, demo_urls: Iterable[str] = ()) -> Downloader:
     """A downloader for the configured number of fetches at a time."""
+    from worker.fetcher import Downloader
+
     allowed = policy(settings, demo_urls)
     return Downloader(lambda: Client(allowed, max_connections=settings.fetch_concurrency))
 
 
 def dispatcher(settings: Settings, redis: Redis) -> Dispatcher:
     """The dispatcher with the configured politeness."""
+    from worker.dead_job import dead_job_maker
+    from worker.dispatch import Dispatcher
+
     return Dispatcher(
         ledger(settings, redis),
         dead_job_maker(redis, keys(settings)),

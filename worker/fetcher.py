@@ -16,8 +16,8 @@ from typing import Any, Self
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.exceptions import StopRequested
 from rq import Queue as RQQueue
+from rq.exceptions import StopRequested
 from rq.job import Job as RQJob
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
@@ -163,4 +163,4 @@ class FetchWorker(PalmyraWorker):
         self._downloader.cut_short()
         wait(set(self._running), timeout=HAND_BACK_S)
         self._threads.shutdown(wait=False, cancel_futures=True)
-        super().teardown()
+        super().teardown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped

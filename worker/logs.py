@@ -14,20 +14,19 @@ import structlog
 
 from worker.printable import printable
 
-# Their info lines repeat what ours say, several a job.
+# Their info lines repeat what ours say, several a job. RQ's modules set their own level when they are
+# imported, unless one is set already.
 _QUIET = {
-    "rq": "WARNING",
-    "httpx2": "WARNING",
+    "rq.worker": "WARNING",
+    "rq.job": "WARNING",
     "httpcore2": "WARNING",
     "waitress": "WARNING",
-    "trafilatura": "ERROR",
-}
-_QUIET |= {
-    "htmldate": "ERROR",
-    "courlan": "ERROR",
     "werkzeug": "WARNING",
     "asyncio": "WARNING",
     "pebble": "WARNING",
+    "trafilatura": "ERROR",
+    "htmldate": "ERROR",
+    "courlan": "ERROR",
 }
 
 

@@ -136,7 +136,7 @@ def job_ids(
 
 def results_key(job_id: str) -> str:
     """The Redis key of a job's results."""
-    return str(Result.get_key(job_id))  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+    return str(Result.get_key(job_id))
 
 
 def jobs(redis: Redis, ids: Sequence[str]) -> list[JobState]:

@@ -19,7 +19,7 @@ _ADVERT = re.compile(
 _FURNITURE = re.compile(
     r"\W*(?:skip to (?:main )?content|share(?: this)?(?: article| story| post)?(?: on \w+)?|print|e-?mail"
     r"|copy link|sign up|subscribe(?: now)?|leave a (?:comment|reply)|comments?|read (?:more|also|next)"
-    r"|loading\W*|listen to (?:this )?article|photo gallery|image)\W*",
+    r"|loading|listen to (?:this )?article|photo gallery|image)\W*",
     re.IGNORECASE,
 )
 # Titles of lists of other articles: they go, and so do the short lines after them up to the end.

@@ -89,7 +89,10 @@ def _keywords(values: Iterable[str]) -> tuple[str, ...]:
     given = list(values)
     parts = re.split(r"[,;]", given[0]) if len(given) == 1 else given
     cleaned = (plain(part, MAX_TAG_CHARS) for part in parts)
-    kept = {text.casefold(): text for text in cleaned if text and text.casefold() not in _NO_SECTION}
+    kept: dict[str, str] = {}
+    for text in cleaned:
+        if text and text.casefold() not in _NO_SECTION:
+            kept.setdefault(text.casefold(), text)
     return tuple(kept.values())[:MAX_TAGS]
 
 

@@ -44,7 +44,7 @@ class Parsed:
 
     def absolute(self, url: Any) -> str | None:
         """An http(s) URL made absolute, or None if it is not one."""
-        if not isinstance(url, str) or len(url) > MAX_META_CHARS:
+        if not isinstance(url, str) or not url.strip() or len(url) > MAX_META_CHARS:
             return None
         try:
             joined = str(urljoin(self.base or "", url.strip()))
@@ -56,7 +56,7 @@ class Parsed:
 
     def within_article(self) -> Iterator[Any]:
         """What may hold the article: each ``article`` or ``main`` with an ``h1``, outermost first."""
-        yield from self.tree.xpath("//*[self::article or self::main][.//h1]")
+        yield from self.tree.xpath("(//*[self::article or self::main][.//h1])[position() <= 20]")
 
 
 def parse(text: str, url: str | None) -> Parsed:

@@ -22,7 +22,6 @@ _CREDITS = (
     ".//p//*[self::span or self::em or self::i or self::small or self::cite or self::b or self::strong]"
     "[contains(@class, 'credit') or contains(@class, 'caption') or contains(@class, 'copyright')]"
 )
-_TABLE_RULE = re.compile(r"[|\s:-]*-{3}[|\s:-]*")
 _TABLE_ROW = re.compile(r"\|(.*)\|")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’.-][^\W_]+)*")
 
@@ -49,12 +48,17 @@ def _found(tree: Any, url: str | None, headline: str | None, *, precise: bool) -
         tree, url=url, favor_precision=precise, include_comments=False, with_metadata=False
     )
     lines = plain_lines(found.text or "") if found else []
-    rows = [_without_bars(line) for line in lines if not _TABLE_RULE.fullmatch(line)]
+    rows = [_without_bars(line) for line in lines if not _is_rule(line)]
     return paragraphs(clean(rows, headline))
 
 
 def _letters(text: str) -> int:
     return sum(c.isalpha() for c in text)
+
+
+def _is_rule(line: str) -> bool:
+    """``|---|---|``: the line under a table's head. (A regex would take quadratic time on a line of dashes.)"""
+    return "---" in line and set(line) <= set("|-: ")
 
 
 def _without_bars(line: str) -> str:

@@ -73,7 +73,7 @@ def balance(ledger: Ledger) -> int:
 
 
 def test_a_link_goes_from_feed_to_stream_and_the_books_balance_at_every_step(ledger: Ledger) -> None:
-    """Each link ends in one outcome, its event is on the stream once, and nothing of its work is left over."""
+    """Each link ends in one outcome, its event is on the stream once, and nothing is left over."""
     assert ledger.discover(FEED, [found(1), found(2)]) == 2
     assert ledger.totals()["in_flight"] == 2
     for handed in lease(ledger):

@@ -18,10 +18,10 @@ from jobs.urls import link_id
 DOCS = Path(__file__).parents[2] / "docs"
 URL = "https://www.example.org/news/bridge?utm_source=rss"
 CONTRACT = (
-    "id revision url urls source feeds headline summary text word_count authors published modified first_seen "
-    "fetched language section tags images agency keyphrases entities places topics duplicate story change access "
-    "rights quality provenance timings"
-).split()
+    "id revision url urls source feeds headline summary text word_count authors published modified "
+    "first_seen fetched language section tags images agency keyphrases entities places topics duplicate "
+    "story change access rights quality provenance timings"
+)
 
 
 def built(draft: Draft | None = None, url: str | None = URL) -> Article:
@@ -42,7 +42,7 @@ def built(draft: Draft | None = None, url: str | None = URL) -> Article:
 def test_every_field_of_the_contract_exists_in_its_order() -> None:
     """Consumers find every field, whatever was found: null for a value, an empty list for a list."""
     data = built().model_dump(mode="json")
-    assert list(data) == CONTRACT
+    assert " ".join(data) == CONTRACT
     lists = {k: v for k, v in data.items() if isinstance(v, list)}
     assert set(lists) == {"feeds", "authors", "tags", "images", "keyphrases", "entities", "places", "topics"}
     assert data["headline"] is None

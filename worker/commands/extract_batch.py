@@ -32,8 +32,8 @@ from jobs.extract import warm
 from worker.commands.extract_one import article_of, read_page
 
 DEADLINE_S = 10.0
-MEMORY_BYTES = 2 * 1024**3
-"""Address space of a process: some 500 MB of data above what the libraries map."""
+MEMORY_BYTES = 1024**3
+"""Address space of a process: some 700 MB above what it has mapped before its first page."""
 RECYCLE_AFTER = 2_000
 """Pages a process does before it is replaced, so that nothing can pile up."""
 AHEAD = 8

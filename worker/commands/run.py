@@ -192,7 +192,7 @@ def _only_one(loaded: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PalmyraError(
-                f"Another `palmyra up` runs in {loaded.home.resolve()}. Stop it, or set PALMYRA_HOME elsewhere."
+                f"Another `palmyra up` runs in {loaded.home.resolve()}. Stop it, or set PALMYRA_HOME."
             ) from None
         yield
 

@@ -43,11 +43,13 @@ def parse(body: bytes, *, url: str, content_type: str = "", now: datetime | None
     except FeedError:
         raise
     except MemoryError:
-        raise FeedError(FeedReason.TOO_COMPLEX, "it takes too much memory") from None
+        found = FeedReason.TOO_COMPLEX, "it takes too much memory"
     except RecursionError:
-        raise FeedError(FeedReason.TOO_COMPLEX, "it is nested too deeply") from None
-    except Exception as error:  # feedparser raises anything on malformed input
-        raise FeedError(FeedReason.MALFORMED, f"{type(error).__name__}: {str(error)[:200]}") from error
+        found = FeedReason.TOO_COMPLEX, "it is nested too deeply"
+    except Exception as error:  # noqa: BLE001 - feedparser raises anything on malformed input
+        found = FeedReason.MALFORMED, f"{type(error).__name__}: {str(error)[:200]}"
+    # Outside of the handlers, so that what the failed attempt holds in memory is free by now.
+    raise FeedError(*found)
 
 
 def _parse(body: bytes, url: str, content_type: str, now: datetime) -> ParsedFeed:

@@ -65,7 +65,7 @@ def _admit() -> Response | None:
             refused = _plain(401, "Palmyra asks for PALMYRA_WEB_PASSWORD (any user name).")
             refused.headers["WWW-Authenticate"] = 'Basic realm="palmyra", charset="UTF-8"'
             return refused
-    if request.method not in SAFE_METHODS and not is_same_origin(request.headers, request.host):
+    if request.method not in SAFE_METHODS and not is_same_origin(dict(request.headers), request.host):
         return _plain(403, "This changes something, so it must come from a page of palmyra's own.")
     return None
 

@@ -16,10 +16,11 @@ from flask import (
     Blueprint,
     Response,
     abort,
+    current_app,
     jsonify,
     make_response,
     render_template,
-    send_from_directory,
+    request,
     url_for,
 )
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
@@ -115,7 +116,9 @@ def job_view(instance_number: int, job_id: str) -> Response:
 
 def favicon() -> Response:
     """The package's own icon."""
-    return current_app.blueprints[PACKAGE].send_static_file("favicon.ico")
+    blueprint = current_app.blueprints[PACKAGE]
+    assert isinstance(blueprint, Blueprint)  # noqa: S101 - for mypy: Flask types them more loosely
+    return blueprint.send_static_file("favicon.ico")
 
 
 def _page(name: str, **values: Any) -> Response:

@@ -104,14 +104,18 @@ def pagination(page: int, pages: int, url: Callable[[int], str]) -> dict[str, An
     return links
 
 
-def escaped(value: Any) -> Any:
-    """`value` with every string in it, keys too, harmless as HTML text and as an attribute's value."""
+def escaped(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` with every string in them, keys too, harmless as HTML text and as an attribute's value."""
+    return {escape(str(name)): _escaped(value) for name, value in fields.items()}
+
+
+def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return escape(value)
     if isinstance(value, dict):
-        return {escape(str(key)): escaped(one) for key, one in value.items()}
+        return escaped(value)
     if isinstance(value, list | tuple):
-        return [escaped(one) for one in value]
+        return [_escaped(one) for one in value]
     return value
 
 

@@ -14,6 +14,23 @@ from worker.web.site import site
 
 NEWEST = 50
 
+# What the page's script fills with an article that arrives.
+BLANK = Card(
+    entry="0-0",
+    id="-",
+    kind="published",
+    headline="",
+    url=None,
+    source="",
+    section=None,
+    language=None,
+    published=None,
+    emitted=None,
+    took_ms=None,
+    summary="",
+    word_count=0,
+)
+
 blueprint = Blueprint("newsroom", __name__)
 
 
@@ -23,7 +40,7 @@ def newsroom() -> str:
     here = site()
     since, cards = newest(here.redis, here.keys.stream)
     numbers = status(here.redis, here.keys, here.ledger)
-    return render_template("newsroom.html", cards=cards, since=since, numbers=numbers)
+    return render_template("newsroom.html", cards=cards, blank=BLANK, since=since, numbers=numbers)
 
 
 def newest(redis: Redis, stream: str, count: int = NEWEST) -> tuple[str, list[Card]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from flask import Flask
 from redis import Redis
 from waitress import wasyncore
 from waitress.channel import ClientDisconnected, HTTPChannel
-from waitress.server import create_server
+from waitress.server import BaseWSGIServer, create_server
 
 from jobs.errors import PalmyraError
 from worker.config import Settings
@@ -26,7 +27,7 @@ MOST_UNREAD_BYTES = 256 * 1024
 """What a client may leave unread before its thread waits for it."""
 PATIENCE_S = 10.0
 """How long a thread waits for a client that does not read."""
-STOP_S = 1.5
+STOP_S = 2
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ class CantListen(PalmyraError):
     """The web process can't listen on its address."""
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class Channel(HTTPChannel):
     """A connection that is cut when its client stops reading, instead of holding a thread for ever."""
 
     def write_soon(self, data: Any) -> int:
@@ -53,11 +54,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def _cut(self) -> None:
         self.will_close = True
-        try:
-            # Only this makes the socket ready for the loop, which then sees that it is to be closed.
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            log.debug("web_client_was_gone")
+        # Only this makes the socket ready for the loop, which then sees that it is to be closed.
+        with contextlib.suppress(OSError):
+            cast(socket.socket, self.socket).shutdown(socket.SHUT_RDWR)
         self.server.pull_trigger()
 
 
@@ -70,7 +69,7 @@ class Server:
         self._stopping = threading.Event()
         listening = _listen(host, port)
         self.url = _url(host, listening.getsockname()[1])
-        self._server = create_server(
+        server = create_server(
             app,
             map=self._map,
             sockets=[listening],
@@ -82,6 +81,7 @@ class Server:
             max_request_body_size=1024 * 1024,
             ident="",
         )
+        self._server = cast(BaseWSGIServer, server)  # the other kind listens on several sockets
         self._server.channel_class = Channel
 
     def run(self) -> None:
@@ -96,7 +96,8 @@ class Server:
         self._server.accepting = False
         self._live.close()
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
-        self._server.trigger.pull_trigger(self._close)
+        trigger: Any = self._server.trigger
+        trigger.pull_trigger(self._close)
         self._live.wait()
 
     def _close(self) -> None:

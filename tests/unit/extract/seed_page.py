@@ -1,4 +1,4 @@
-"""A page such as a small news site serves: an agency's report among menus, adverts and lists of other articles.
+"""A page such as a small news site serves: an agency's report among menus, adverts and other articles.
 
 The page shows its own clock and no date of the article, names no section but “Uncategorized”, and has a photo
 credit run into a paragraph.

@@ -27,7 +27,7 @@ OUTLINES = st.builds(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(OUTLINES, max_size=12))
 def test_what_is_written_is_read_again(outlines: list[Outline]) -> None:
-    """Every feed comes back with its title, site and folders; each URL once; and writing again changes nothing."""
+    """Every feed comes back with its title, site and folders; each URL once; a second writing is the same."""
     first = {o.url: o for o in reversed(outlines)}
     document = write(outlines)
     again = read(document)
