@@ -18,7 +18,6 @@ from jobs.article import Article, build_article
 from jobs.entry import FeedInfo
 from jobs.errors import Outcome, Permanent, Reason, Retry, Skip
 from jobs.event import encode, envelope
-from jobs.extract import extract
 from jobs.fetch import Moved
 from jobs.keys import ARTICLE, FETCH
 from jobs.ledger import DeadJob, Ledger
@@ -124,6 +123,8 @@ class Tasks:
         return f"{outcome} of {other}" if other else outcome
 
     def _article(self, begun: Begun, page: Page) -> Article:
+        from jobs.extract import extract  # heavy, and fetch workers never come here
+
         started = time.perf_counter()
         draft = extract(page.body, url=page.final_url, content_type=page.content_type, entry=page.entry)
         if draft.skip:

@@ -38,7 +38,7 @@ def examine(settings: Settings, redis: Redis) -> list[Finding]:
 def _redis(redis: Redis) -> list[Finding]:
     found = []
     try:
-        policy: Any = redis.config_get("maxmemory-policy", "appendonly", "maxmemory")
+        policy: Any = redis.config_get("maxmemory-policy") | redis.config_get("appendonly")
     except ResponseError:
         return [
             Finding("warning", "Redis hides its configuration", "check noeviction and appendonly yourself")

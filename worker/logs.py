@@ -32,8 +32,13 @@ _QUIET = {
 
 def configure(level: str = "info", *, process: str = "") -> None:
     """Set up logging for this process. `process` names it in each line."""
+
+    def name_process(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        # Not a context variable: those don't reach the threads of a fetch worker.
+        return {**event, "process": process} if process else event
+
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        name_process,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -60,9 +65,6 @@ def configure(level: str = "info", *, process: str = "") -> None:
     root.setLevel(level.upper())
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(quiet)
-    structlog.contextvars.clear_contextvars()
-    if process:
-        structlog.contextvars.bind_contextvars(process=process)
 
 
 def _clean(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ REGISTRIES: Mapping[str, type[BaseRegistry]] = {
 STATUSES = (QUEUED, *REGISTRIES)
 # A queue's name stands in the dashboard's scripts as it is: nothing in it may end a string or a tag.
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 MOST_FAILURE_TEXT = 20_000
 
 
@@ -157,7 +158,7 @@ def _job(redis: Redis, job_id: str, raw: dict[bytes, bytes], results: list[Any])
     except (NoSuchJobError, ValueError) as error:  # ValueError: an id that RQ would not have given
         status, origin = (_text(raw.get(name, b"")) for name in (b"status", b"origin"))
         return JobState(job_id, origin, status, f"This job can't be run: {error}", readable=False)
-    value, failure = _outcome(redis, job_id, results)
+    value, failure, ended = _outcome(redis, job_id, results)
     return JobState(
         id=job_id,
         origin=job.origin,
@@ -167,23 +168,24 @@ def _job(redis: Redis, job_id: str, raw: dict[bytes, bytes], results: list[Any])
         created=job.created_at,
         enqueued=job.enqueued_at,
         started=job.started_at,
-        ended=job.ended_at,
+        ended=job.ended_at or ended,
         meta=job.get_meta(refresh=False),
         value=value,
         failure=failure,
     )
 
 
-def _outcome(redis: Redis, job_id: str, results: list[Any]) -> tuple[Any, str | None]:
-    """What the job's newest result says: a value, a failure text or neither."""
+def _outcome(redis: Redis, job_id: str, results: list[Any]) -> tuple[Any, str | None, datetime | None]:
+    """What the job's newest result says: a value or a failure text, and since when."""
     if not results:
-        return None, None
+        return None, None, None
     entry, payload = results[0]
     try:
         result = Result.restore(job_id, _text(entry), payload, redis, serializer=JSONSerializer)
     except Exception as error:  # noqa: BLE001 - base64, zlib, JSON, numbers: whatever was written there
-        return None, f"The result can't be read: {error}"
-    return result.return_value, result.exc_string[-MOST_FAILURE_TEXT:] if result.exc_string else None
+        return None, f"The result can't be read: {error}", None
+    failure = result.exc_string[-MOST_FAILURE_TEXT:] if result.exc_string else None
+    return result.return_value, failure, result.created_at
 
 
 def workers(redis: Redis) -> list[WorkerState]:

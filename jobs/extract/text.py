@@ -45,7 +45,7 @@ def article_text(tree: Any, url: str | None, headline: str | None) -> str:
 
 def _found(tree: Any, url: str | None, headline: str | None, *, precise: bool) -> str:
     found: Any = bare_extraction(
-        tree, url=url, favor_precision=precise, include_comments=False, with_metadata=False
+        tree, url=url, fast=not precise, favor_precision=precise, include_comments=False, with_metadata=False
     )
     lines = plain_lines(found.text or "") if found else []
     rows = [_without_bars(line) for line in lines if not _is_rule(line)]
@@ -57,7 +57,7 @@ def _letters(text: str) -> int:
 
 
 def _is_rule(line: str) -> bool:
-    """``|---|---|``: the line under a table's head. (A regex would take quadratic time on a line of dashes.)"""
+    """``|---|---|``: the line under a table's head. (A regex takes quadratic time on a line of dashes.)"""
     return "---" in line and set(line) <= set("|-: ")
 
 

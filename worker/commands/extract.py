@@ -95,7 +95,7 @@ def _batch(batch: str) -> int:
 
 
 def _one(source: str, url: str | None, as_json: bool) -> int:
-    from jobs.errors import PalmyraError
+    from jobs.errors import Outcome
     from worker.printable import printable
 
     try:
@@ -103,7 +103,7 @@ def _one(source: str, url: str | None, as_json: bool) -> int:
     except OSError as error:
         typer.echo(f"palmyra extract: can't read {source}: {error.strerror or error}.", err=True)
         return 1
-    except PalmyraError as error:
+    except Outcome as error:
         typer.echo(f"palmyra extract: {printable(str(error))}.", err=True)
         return 1
     _print(article, as_json)
@@ -115,7 +115,8 @@ def _got(source: str, url: str | None) -> Got:
 
     Raises:
         OSError: the file can't be read.
-        PalmyraError: the URL can't be fetched, or the settings are wrong.
+        Outcome: the URL can't be fetched.
+        ConfigError: the settings are wrong.
     """
     from worker.commands.extract_one import read_page
 

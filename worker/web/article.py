@@ -130,6 +130,8 @@ def items(value: object) -> Iterator[Item]:
 
 
 def _joined(value: Mapping[str, Any]) -> Item:
-    """An object in a list: its values on one line, linked where one is a URL."""
+    """An object in a list, on one line: its URL as the link under its other values."""
     parts = [item for one in value.values() for item in items(one)]
-    return Item(" · ".join(part.text for part in parts), next((p.href for p in parts if p.href), None))
+    href = next((part.href for part in parts if part.href), None)
+    words = [part.text for part in parts if not part.href] or [part.text for part in parts]
+    return Item(" · ".join(words), href)

@@ -139,7 +139,9 @@ def _page(name: str, **values: Any) -> Response:
         deprecation_options_usage=False,
         **values,
     )
-    response = make_response(page.replace("<script", f'<script nonce="{nonce}"'))
+    page = page.replace("<script", f'<script nonce="{nonce}"')
+    page = page.replace('class="navbar-brand"', f'class="navbar-brand" href="{url_for("newsroom.newsroom")}"')
+    response = make_response(page)
     response.headers["Content-Security-Policy"] = dashboard_policy(nonce)
     return response
 
@@ -219,9 +221,12 @@ def empty_queue(queue_name: str, registry_name: str) -> Response:
     """Remove all of a queue's jobs of one status. The links stay in the ledger."""
     here = site()
     queue = _known(here, queue_name, registry_name)
+    key = rq_state.status_key(queue.name, registry_name)
+    members: Any = here.redis.zrange(key, 0, -1) if registry_name != rq_state.QUEUED else []
     for job_id in rq_state.job_ids(here.redis, queue.name, registry_name):
         forget(queue, job_id)
-    here.redis.delete(rq_state.status_key(queue.name, registry_name))
+    if members:  # not the whole key: more may have come meanwhile
+        here.redis.zrem(key, *members)
     return jsonify(status="OK")
 
 
@@ -251,7 +256,9 @@ def _requeue(here: Site, job_id: str) -> bool:
 
 
 def _forget(here: Site, job: rq_state.JobState) -> None:
-    forget(_queue(here, job.origin or "default"), job.id)
+    forget(_queue(here, job.origin), job.id)
+    for status in rq_state.REGISTRIES:
+        here.redis.zrem(rq_state.status_key(job.origin, status), job.id)
 
 
 # -- what is asked for -------------------------------------------------------------------------------------
@@ -277,7 +284,7 @@ def _check_listing(per_page: int, order: str, page: int) -> None:
 
 
 def _job(here: Site, job_id: str) -> rq_state.JobState:
-    found = rq_state.jobs(here.redis, [job_id])
+    found = rq_state.jobs(here.redis, [job_id]) if rq_state.JOB_ID.fullmatch(job_id) else []
     if not found:
         abort(404, "There is no such job any more: finished ones are kept for a minute.")
     return found[0]
