@@ -1,4 +1,4 @@
-"""The whole system as a user runs it: `palmyra up` as a process of its own, looked at through its commands."""
+"""The whole system as a user runs it: `palmyra up` as a process, looked at through its commands."""
 
 from __future__ import annotations
 
