@@ -11,6 +11,9 @@ from rich.text import Text
 
 from worker.printable import printable
 
+PIPE_WIDTH = 1000
+"""Off a terminal a row is a line, however long, so that grep and its like can work with it."""
+
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[str] = ()) -> None:
     """Print a table; `numbers` names the columns that align right."""
@@ -20,7 +23,10 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: I
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(str(cell))) for cell in row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    console.print(table)
 
 
 def when(ms: int | None) -> str:

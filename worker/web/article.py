@@ -19,7 +19,7 @@ from worker.web.site import site
 blueprint = Blueprint("article", __name__)
 
 # Shown elsewhere on the page, or how the rest is annotated.
-_NOT_ROWS = frozenset({"headline", "text", "provenance", "timings"})
+_NOT_ROWS = frozenset({"text", "provenance", "timings"})
 
 
 @dataclass(frozen=True, slots=True)

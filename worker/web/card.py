@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+MOST_HEADLINE = 300
 MOST_SUMMARY = 400
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _KIND = re.compile(r"news\.article\.(published|updated|withdrawn)\.v1")
@@ -62,10 +63,10 @@ def card(entry: str, event: Mapping[str, Any]) -> Card | None:
         entry=entry,
         id=data["id"],
         kind=kind[1],
-        headline=_str(data.get("headline")) or "(no headline)",
+        headline=shortened(_str(data.get("headline")) or "(no headline)", MOST_HEADLINE),
         url=http_url(data.get("url")),
-        source=_str(source.get("name")) or _str(source.get("domain")) or "unknown source",
-        section=_str(data.get("section")),
+        source=shortened(_str(source.get("name")) or _str(source.get("domain")) or "unknown source", 100),
+        section=shortened(_str(data.get("section")) or "", 100) or None,
         language=language(data.get("language")),
         published=_str(data.get("published")),
         emitted=_str(timings.get("emitted")),

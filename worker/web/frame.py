@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from worker.web.card import Card
 
-_ENTRY_ID = re.compile(r"(\d{1,20})-(\d{1,20})")
+_ENTRY_ID = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
 _MAX = 2**64 - 1
 
 HEARTBEAT = b": still here\n\n"
