@@ -153,10 +153,10 @@ def test_a_client_that_does_not_read_is_dropped_and_holds_up_nobody(
             pass
 
 
-def test_only_so_many_streams_are_served(redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_streams_are_served(web: Web, redis: Redis, keys: Keys) -> None:
     """One more is told to come back later; when one leaves there is room again, and pages work all along."""
-    monkeypatch.setattr(live_module.Live.__init__, "__kwdefaults__", {"max_clients": 2})
-    with serving(redis, keys) as web, web.stream() as one:
+    web.live.max_clients = 2
+    with web.stream() as one:
         one.ready()
         with web.stream() as two:
             two.ready()

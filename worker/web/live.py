@@ -94,18 +94,12 @@ class Client:
 class Live:
     """The clients of this process and the thread that reads for them. `redis` must not decode responses."""
 
-    def __init__(
-        self,
-        redis: Redis,
-        stream: str,
-        status: Callable[[], Mapping[str, int]],
-        *,
-        max_clients: int = MAX_CLIENTS,
-    ) -> None:
+    max_clients = MAX_CLIENTS
+
+    def __init__(self, redis: Redis, stream: str, status: Callable[[], Mapping[str, int]]) -> None:
         self._redis = redis
         self._stream = stream
         self._status = status
-        self._max = max_clients
         self._clients: set[Client] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -120,7 +114,7 @@ class Live:
         """
         tail = self._tail()
         with self._lock:
-            if len(self._clients) >= self._max or self._closed.is_set():
+            if len(self._clients) >= self.max_clients or self._closed.is_set():
                 raise TooManyClients
             client = Client()
             self._clients.add(client)
