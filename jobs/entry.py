@@ -76,3 +76,5 @@ class ParsedFeed:
     """``rss20``, ``atom10``, ``json``, … : for people."""
     notes: tuple[str, ...] = ()
     """What was odd about it but did not keep it from being read."""
+    ttl_s: int | None = None
+    """Seconds between two polls that the feed itself asks for, if it does (RSS ttl, RSS 1.0 syndication)."""

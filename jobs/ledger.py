@@ -155,9 +155,8 @@ class Ledger:
         raw = self._run("begin", link_id, stage, attempt, self._lease_ms, worker)
         if raw is None:
             return None
-        url, next_url, host, feeds, seen, evidence, tries, revision, hops, final = (
-            _text(v or b"") for v in raw
-        )
+        values = [_text(value or b"") for value in raw]
+        url, next_url, host, feeds, seen, evidence, tries, revision, hops, final, digests = values
         return Begun(
             link_id=link_id,
             attempt=attempt,
@@ -171,6 +170,7 @@ class Ledger:
             revision=int(revision or 0),
             hops=int(hops or 0),
             final_url=final or url,
+            digests=digests,
         )
 
     def store(self, begun: Begun, page: bytes, final_url: str, note: str) -> bool:
@@ -179,7 +179,15 @@ class Ledger:
         return bool(self._run("store", *args))
 
     def commit(
-        self, begun: Begun, *, revision: int, event_id: str, event_type: str, event: str, final_id: str
+        self,
+        begun: Begun,
+        *,
+        revision: int,
+        event_id: str,
+        event_type: str,
+        event: str,
+        final_id: str,
+        digests: str,
     ) -> tuple[str, str | None]:
         """Publish and close the link, once.
 
@@ -196,6 +204,7 @@ class Ledger:
             event,
             final_id,
             self._keep_ms,
+            digests,
         )
         outcome, _, other = _text(raw).partition(" ")
         return outcome, other or None

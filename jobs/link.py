@@ -68,6 +68,8 @@ class Begun:
     hops: int
     """Moves to another domain so far."""
     final_url: str
+    digests: str
+    """What the newest revision says, see `jobs.article.digests`; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

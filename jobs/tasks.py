@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import structlog
 from rq.timeouts import JobTimeoutException
@@ -24,6 +25,7 @@ from jobs.ledger import DeadJob, Ledger
 from jobs.link import Begun
 from jobs.page import Page
 from jobs.retries import wait_before_next
+from jobs.revision import change, digests
 from jobs.urls import domain, link_id
 
 log = structlog.get_logger(__name__)
@@ -111,7 +113,8 @@ class Tasks:
             return self._refetch(begun)
         page = Page.unpack(packed)
         article = self._article(begun, page)
-        event = envelope(article, kind="published", namespace=self.ledger.keys.namespace, time_ms=_now_ms())
+        kind: Literal["published", "updated"] = "updated" if begun.revision else "published"
+        event = envelope(article, kind=kind, namespace=self.ledger.keys.namespace, time_ms=_now_ms())
         outcome, other = self.ledger.commit(
             begun,
             revision=article.revision,
@@ -119,6 +122,7 @@ class Tasks:
             event_type=event["type"],
             event=encode(event),
             final_id=link_id(page.final_url),
+            digests=digests(article.headline, article.text),
         )
         return f"{outcome} of {other}" if other else outcome
 
@@ -141,6 +145,7 @@ class Tasks:
             fetch_ms=page.took_ms,
             extract_ms=round((time.perf_counter() - started) * 1000),
             emitted_ms=_now_ms(),
+            change=change(begun.digests, digests(draft.headline, draft.text)),
         )
 
     def _refetch(self, begun: Begun) -> str:

@@ -99,7 +99,7 @@ class Web:
         try:
             connection.request(method, path, headers=dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read().decode())
+            return Answer(response.status, response.headers, response.read().decode(errors="replace"))
         finally:
             connection.close()
 
@@ -208,6 +208,7 @@ def published(ledger: Ledger, event: Mapping[str, Any]) -> None:
         event_type=str(event["type"]),
         event=json.dumps(event),
         final_id=link_id,
+        digests="one",
     )
     assert outcome == "published"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 from rq import Queue as RQQueue
 from rq.exceptions import NoSuchJobError
 from rq.intermediate_queue import IntermediateQueue
@@ -24,6 +25,9 @@ ALLOWED_FUNCTIONS = frozenset({FETCH_JOB, ARTICLE_JOB, REOPEN_JOB})
 
 RESULT_TTL_S = 60
 FAILURE_TTL_S = 14 * 86400
+# No job of ours has longer times. Redis refuses absurd ones as an expiry, and RQ's worker would quit over that.
+MAX_TIMEOUT_S = 3600
+MAX_TTL_S = 366 * 86400
 
 
 class ForbiddenJob(NoSuchJobError):
@@ -42,18 +46,52 @@ class Job(RQJob):
     ) -> None:
         super().__init__(id=id, connection=connection, serializer=serializer or JSONSerializer)
 
+    def refresh(self) -> None:
+        """As RQ's, but a key of another type counts as no job."""
+        try:
+            super().refresh()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+        except ResponseError as error:
+            raise NoSuchJobError(f"job {self._id!r} is no hash: {error}") from error
+
     def restore(self, raw_data: Any) -> None:
         """As RQ's, but a hash that can't be read counts as no job: RQ's own worker would quit over it."""
         try:
             super().restore(raw_data)
-            name = self.func_name
+            self._check_call()
+            self._check_times()
         except NoSuchJobError:
             raise
         except Exception as error:
             raise NoSuchJobError(f"job {self._id!r} is malformed: {error}") from error
+
+    def _check_call(self) -> None:
+        """Raises: ForbiddenJob: it runs something else than one of our functions, or something besides it."""
+        name = self.func_name
         callbacks = (self._success_callback_name, self._failure_callback_name, self._stopped_callback_name)
         if name not in ALLOWED_FUNCTIONS or any(isinstance(c, str) and c for c in callbacks) or self.webhooks:
             raise ForbiddenJob(f"job {self._id!r} names {name!r}, which is not one of palmyra's functions")
+        more = (
+            self._dependency_ids,
+            self.group_id,
+            self.retries_left,
+            self.repeats_left,
+            self.rate_limit_key,
+        )
+        if any(more):
+            raise ForbiddenJob(
+                f"job {self._id!r} uses what no job of palmyra's uses: RQ's retries and the like"
+            )
+        kinds = [type(argument) for argument in self.args]
+        if kinds != ([str] if name == REOPEN_JOB else [str, int]) or self.kwargs or self.instance is not None:
+            raise ForbiddenJob(f"job {self._id!r} calls {name} with other arguments than palmyra's")
+
+    def _check_times(self) -> None:
+        """Raises: ValueError: a time that is out of bounds."""
+        timeouts = (self.timeout, self._success_callback_timeout, self._failure_callback_timeout)
+        bounds = [(seconds, MAX_TIMEOUT_S) for seconds in timeouts]
+        bounds += [(self.result_ttl, MAX_TTL_S), (self.failure_ttl, MAX_TTL_S)]
+        if not all(seconds is None or 0 < seconds <= most for seconds, most in bounds):
+            raise ValueError("a time out of bounds")
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -74,13 +112,35 @@ class Queue(RQQueue):
     job_class = Job
 
     @classmethod
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:
+        """As RQ's, but what is not text is dropped: RQ's own worker would quit over it."""
+        while True:
+            popped: Any = super().lmove(connection, queue_key, timeout)  # type: ignore[no-untyped-call]  # RQ's
+            if popped is None or _is_text(popped[1]):
+                return popped
+            connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, popped[1])
+
+    @classmethod
     def _fetch_dequeued_job(
         cls, connection: Redis, queue_key: str, job_id: str, *args: Any, **kwargs: Any
     ) -> tuple[RQJob, RQQueue] | None:
-        fetched = super()._fetch_dequeued_job(connection, queue_key, job_id, *args, **kwargs)
+        try:
+            fetched = super()._fetch_dequeued_job(connection, queue_key, job_id, *args, **kwargs)
+        except ValueError:  # an id that RQ would not have given
+            fetched = None
+        if fetched and (fetched[0].id != job_id or fetched[0].origin != fetched[1].name):
+            fetched = None  # RQ would clean up after it under another name than this one
         if fetched is None:
             connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, job_id)
         return fetched
+
+
+def _is_text(job_id: bytes) -> bool:
+    try:
+        job_id.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def queue_for(keys: Keys, stage: str, redis: Redis) -> Queue:

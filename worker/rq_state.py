@@ -146,9 +146,13 @@ def jobs(redis: Redis, ids: Sequence[str]) -> list[JobState]:
         for job_id in ids:
             pipe.hgetall(Job.key_for(job_id))
             pipe.xrevrange(results_key(job_id), count=1)
-        answers = pipe.execute()
+        answers = pipe.execute(raise_on_error=False)  # a key of another type is no job
     rows = zip(ids, answers[::2], answers[1::2], strict=True)
-    return [_job(redis, job_id, raw, results) for job_id, raw, results in rows if raw]
+    hashes = ((job_id, raw, results) for job_id, raw, results in rows if raw and isinstance(raw, dict))
+    return [
+        _job(redis, job_id, raw, results if isinstance(results, list) else [])
+        for job_id, raw, results in hashes
+    ]
 
 
 def _job(redis: Redis, job_id: str, raw: dict[bytes, bytes], results: list[Any]) -> JobState:

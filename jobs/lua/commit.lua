@@ -1,11 +1,12 @@
 -- The article job is done: publish the event and close the link, once.
--- ARGV: id, attempt, revision, event id, event type, event, id of the final URL, keep_ms
+-- ARGV: id, attempt, revision, event id, event type, event, id of the final URL, keep_ms, digests of what the
+--       article says
 -- Returns 'published', 'duplicate <id>' (another link was published from the same final URL), 'unchanged'
--- (this revision is on the stream already) or 'overtaken'.
+-- (this revision is on the stream already, or says what the newest one says) or 'overtaken'.
 local id, revision, final, keep_ms = ARGV[1], tonumber(ARGV[3]), ARGV[7], ARGV[8]
-local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'rev')
+local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'rev', 'sums')
 if not current(id, link, ARGV[2]) then return 'overtaken' end
-if tonumber(link.rev or 0) >= revision then
+if tonumber(link.rev or 0) >= revision or link.sums == ARGV[9] then
   close(id, link, 'unchanged', '', '', keep_ms)
   return 'unchanged'
 end
@@ -33,7 +34,7 @@ end
 
 local entry = redis.call('XADD', K.stream, '*', 'id', ARGV[4], 'type', ARGV[5], 'event', ARGV[6])
 redis.call('PUBLISH', K.stream, ARGV[6])
-redis.call('HSET', K.link(id), 'rev', int(revision), 'entry', entry)
+redis.call('HSET', K.link(id), 'rev', int(revision), 'entry', entry, 'sums', ARGV[9])
 note(id, 'published ' .. ARGV[4])
 close(id, link, 'published', '', '', keep_ms)
 return 'published'

@@ -82,6 +82,21 @@ def test_nothing_is_lost_or_doubled_when_each_process_is_killed(
         assert one.stop() == 0
 
 
+@pytest.mark.timeout(240)
+def test_stopping_in_the_middle_loses_nothing(
+    tmp_path: Path, zyte: DemoServer, event_schema: Draft202012Validator
+) -> None:
+    """SIGTERM while links flow: all stops within 15 s, and the next start goes on where it stopped."""
+    with system(tmp_path, host_delay=0.1) as one:
+        add_feeds(one, zyte)
+        wait_for(lambda: one.ledger()["published"] >= 3, 30, one.said)
+        assert one.stop() == 0
+        one.start()
+        assert one.ledger()["in_flight"] > 0, "the stop must fall into the work"
+        one.settled(LINKS, 120)
+        check_stream(one, event_schema)
+
+
 def revived(one: System, role: str, killed: int) -> bool:
     """The role is filled again, by another process."""
     now = one.processes().get(role, [])

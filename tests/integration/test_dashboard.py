@@ -198,7 +198,7 @@ def test_nothing_in_redis_is_ever_unpickled(web: Web, redis: Redis, keys: Keys, 
     trap = tmp_path / "sprung"
     bomb = pickle.dumps(Bomb(trap))
     queue = keys.queue(FETCH)
-    good = {"data": zlib.compress(JSONSerializer.dumps((FETCH_JOB, None, [], {}))), "origin": queue}
+    good = {"data": zlib.compress(JSONSerializer.dumps((FETCH_JOB, None, [LINK, 1], {}))), "origin": queue}
     redis.hset("rq:job:bomb-1", mapping={"data": zlib.compress(bomb), "origin": queue, "status": "failed"})
     redis.hset("rq:job:bomb-2", mapping=good | {"meta": bomb, "result": bomb, "status": "failed"})
     redis.xadd("rq:results:bomb-2", {"type": 1, "return_value": bomb})

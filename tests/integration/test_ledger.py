@@ -53,12 +53,18 @@ def to_article(ledger: Ledger, number: int = 1) -> Lease:
 
 
 def commit(
-    ledger: Ledger, begun: Begun, revision: int = 1, final_id: str | None = None
+    ledger: Ledger, begun: Begun, revision: int = 1, final_id: str | None = None, digests: str = ""
 ) -> tuple[str, str | None]:
     event_id = f"{begun.link_id}:{revision}"
     final = final_id or begun.link_id
     return ledger.commit(
-        begun, revision=revision, event_id=event_id, event_type="t", event='{"x":1}', final_id=final
+        begun,
+        revision=revision,
+        event_id=event_id,
+        event_type="t",
+        event='{"x":1}',
+        final_id=final,
+        digests=digests or f"digest{revision}",
     )
 
 
@@ -245,6 +251,19 @@ def test_reopening_uses_the_kept_page_unless_asked_for_afresh(ledger: Ledger) ->
     (afresh,) = lease(ledger)
     assert afresh.stage == FETCH
     assert ledger.redis.xlen(ledger.keys.stream) == 1
+
+
+def test_a_refetched_article_is_a_revision_only_when_it_says_something_else(ledger: Ledger) -> None:
+    """The same words again are `unchanged`, other words are the next revision, on the stream once."""
+    handed = to_article(ledger)
+    commit(ledger, begin(ledger, handed), digests="a:b")
+    for digests, outcome in (("a:b", "unchanged"), ("a:c", "published"), ("a:c", "unchanged")):
+        ledger.reopen(handed.link_id, "again")
+        (again,) = lease(ledger)
+        begun = begin(ledger, again)
+        assert commit(ledger, begun, revision=begun.revision + 1, digests=digests)[0] == outcome
+    assert ledger.redis.xlen(ledger.keys.stream) == 2
+    assert balance(ledger) == 0
 
 
 def test_two_links_to_one_page_are_published_once(ledger: Ledger, redis: Redis, keys: Keys) -> None:

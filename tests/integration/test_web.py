@@ -163,11 +163,10 @@ def test_only_so_many_streams_are_served(web: Web, redis: Redis, keys: Keys) -> 
             refused = web.get("/events")
             assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
             assert web.get("/").status == 200
-        add(redis, keys, made())  # writing to it shows that the second is gone
-        one.articles(1)
         deadline = time.monotonic() + 10
         while web.live.clients == 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
+            add(redis, keys, made())  # writing to it shows that the second is gone
+            one.articles(1)
         with web.stream() as three:
             three.ready()
 

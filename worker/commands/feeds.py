@@ -14,10 +14,12 @@ import typer
 from jobs.client import Client
 from jobs.errors import Outcome, PalmyraError
 from jobs.guard import check_url
+from jobs.urls import redact
 from worker import factory
 from worker.commands import table
 from worker.commands.context import print_json, redis, settings
 from worker.config import Settings
+from worker.feeds.login import login
 from worker.feeds.opml import Outline, read, write
 from worker.feeds.parser import Parser
 from worker.feeds.poller import Poll, Poller, links_of
@@ -38,11 +40,15 @@ def add(
 ) -> None:
     """Register feeds. Each is polled at once by a running poller.
 
+    A user name and password in the URL are sent to the feed's own server, and shown nowhere.
+
     Examples:
 
         palmyra feeds add https://feeds.bbci.co.uk/news/world/rss.xml
 
         palmyra feeds add https://www.tagesschau.de/index~rss2.xml --title Tagesschau
+
+        palmyra feeds add https://reader:secret@news.example/members.xml
     """
     loaded, connection = redis()
     for url in urls:
@@ -50,14 +56,17 @@ def add(
     feeds = factory.registry(loaded, connection)
     for url in urls:
         known = "" if feeds.add(url, title=title) else "  (was registered already)"
-        sys.stdout.write(f"{feed_id(url)}  {printable(url)}{known}\n")
+        sys.stdout.write(f"{feed_id(url)}  {printable(redact(url))}{known}\n")
 
 
 def _check_url(loaded: Settings, url: str) -> None:
     try:
-        check_url(url, factory.policy(loaded))
+        url.encode()
+        check_url(login(url).url, factory.policy(loaded))
+    except UnicodeEncodeError:
+        raise PalmyraError(f"{redact(url)}: the URL holds bytes that are no UTF-8 text") from None
     except Outcome as error:
-        raise PalmyraError(f"{url}: {error}") from None
+        raise PalmyraError(f"{redact(url)}: {error}") from None
 
 
 @app.command("list")
@@ -123,7 +132,8 @@ def show(feed: Annotated[str, typer.Argument(help="A feed's id or URL.")], as_js
 
 def _known(feed: Feed | None, asked: str) -> Feed:
     if feed is None:
-        raise PalmyraError(f"No feed {asked!r} is registered. `palmyra feeds list` shows those that are.")
+        shown = redact(asked)
+        raise PalmyraError(f"No feed {shown!r} is registered. `palmyra feeds list` shows those that are.")
     return feed
 
 
@@ -158,10 +168,10 @@ def import_(file: Annotated[Path, typer.Argument(help="An OPML file.", exists=Tr
     outlines = read(file.read_bytes())
     for outline in outlines:
         try:
-            check_url(outline.url, factory.policy(loaded))
-        except Outcome as error:
+            _check_url(loaded, outline.url)
+        except PalmyraError as error:
             refused += 1
-            sys.stderr.write(f"left out: {printable(outline.url)}: {error}\n")
+            sys.stderr.write(f"left out: {printable(str(error))}\n")
             continue
         added += known.add(
             outline.url,

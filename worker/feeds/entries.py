@@ -70,6 +70,8 @@ class Document:
     format: str
     raws: tuple[Raw, ...]
     notes: tuple[str, ...] = ()
+    ttl_s: int | None = None
+    """See `ParsedFeed`."""
 
 
 def collect(raws: Iterable[Raw], *, base: str, now: datetime) -> tuple[tuple[Entry, ...], list[str]]:

@@ -64,6 +64,7 @@ def _parse(body: bytes, url: str, content_type: str, now: datetime) -> ParsedFee
         entries=entries,
         format=document.format,
         notes=(*decoded.notes, *document.notes, *odd, *(() if document.raws else ("it lists no entries",))),
+        ttl_s=document.ttl_s,
     )
 
 

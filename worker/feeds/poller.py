@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from jobs.ledger import Ledger
 from jobs.link import Found
 from jobs.urls import domain, link_id
 from worker.feeds.errors import FeedError
+from worker.feeds.freshness import max_age_s
 from worker.feeds.parser import Parser
 from worker.feeds.registry import Feed, Registry
 from worker.feeds.schedule import Bounds, Brought, Next, next_poll
@@ -38,6 +39,8 @@ LEASE_S = 120.0
 POLLS_AT_A_TIME = 64
 LONGEST_SLEEP_S = 1.0
 DEMO_POLL_S = 2.0
+MAX_VALIDATOR_CHARS = 1000
+"""A longer ETag is not worth its memory: such a feed is downloaded, and its bytes compared."""
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +114,11 @@ class Poller:
         feed = await asyncio.to_thread(self.registry.get, feed_id)
         if feed is None:
             return
-        host = domain(feed.url)
+        try:
+            host = domain(feed.login.url)
+        except Outcome as error:  # not registered by our commands, which check it
+            await self._learn(feed, Poll(error=error))
+            return
         wait_s = await asyncio.to_thread(self.ledger.reserve, host, self._host_delay_s)
         if wait_s > 30:
             because = f"its host {host} is not free before"
@@ -123,16 +130,15 @@ class Poller:
     async def ask(self, feed: Feed) -> Poll:
         """Poll one feed: the conditional request and the parse. Writes nothing."""
         validators = {"If-None-Match": feed.etag, "If-Modified-Since": feed.modified}
+        headers = feed.login.headers | {name: value for name, value in validators.items() if value}
         try:
-            answer = await self.client.get(
-                feed.url, headers={k: v for k, v in validators.items() if v}, accept=ACCEPT
-            )
+            answer = await self.client.get(feed.login.url, headers=headers, accept=ACCEPT)
             return await self._read(feed, answer)
         except (Outcome, FeedError) as error:
             return Poll(error=error)
 
     async def _read(self, feed: Feed, answer: Answer) -> Poll:
-        if answer.status == 304:
+        if answer.status == 304 and (feed.etag or feed.modified):
             return Poll(unchanged="not_modified", answer=answer, body_hash=feed.body_hash)
         if answer.status != 200:
             return Poll(error=status_error(answer), answer=answer)
@@ -156,7 +162,7 @@ class Poller:
         elif poll.unchanged:
             await asyncio.to_thread(self.ledger.remember, feed.id)
         if isinstance(poll.error, Retry) and poll.error.after_s is not None:
-            await asyncio.to_thread(self.ledger.block, domain(feed.url), poll.error.after_s)
+            await asyncio.to_thread(self.ledger.block, domain(feed.login.url), poll.error.after_s)
         after = self._next(feed, poll, new)
         await self._save(feed, after, changes(feed, poll, new, after))
         self._log(feed, poll, listed=len(found), new=new)
@@ -164,11 +170,13 @@ class Poller:
     def _next(self, feed: Feed, poll: Poll, new: int) -> Next:
         if feed.demo:
             return Next(DEMO_POLL_S, "the demo newsroom is polled every two seconds")
-        return next_poll(feed, brought(poll, new), self._bounds, random.random())
+        return next_poll(feed, brought(feed, poll, new), self._bounds, random.random())
 
     async def _save(self, feed: Feed, after: Next, fields: Mapping[str, Any]) -> None:
         learned = {**fields, "because": after.because}
-        await asyncio.to_thread(self.ledger.polled, feed.id, after.delay_s, learned)
+        if not await asyncio.to_thread(self.ledger.polled, feed.id, after.delay_s, learned):
+            # Removed during the poll, which then may have recorded anew what it lists.
+            await asyncio.to_thread(self.ledger.redis.delete, self.ledger.keys.listed(feed.id))
 
     def _log(self, feed: Feed, poll: Poll, *, listed: int, new: int) -> None:
         if poll.error:
@@ -212,7 +220,7 @@ def fresh_ms(entry: Entry, now_ms: int) -> int:
     for text in (entry.published, entry.updated):
         if text:
             at = datetime.fromisoformat(text)
-            return min(int(at.timestamp() * 1000), now_ms)
+            return min(int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000), now_ms)
     return now_ms
 
 
@@ -227,24 +235,39 @@ def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
         return fields | {"failures": feed.failures + 1, "reason": reason, "error": str(poll.error)[:300]}
     fields |= {"failures": "", "reason": "", "error": ""}
     if poll.answer:
+        # A 304 need not repeat the validators; those of another document are worth nothing (RFC 9111, 4.3.4).
+        kept = feed if poll.unchanged == "not_modified" else Feed(feed.id, feed.url)
         fields |= {
-            "etag": poll.answer.etag or feed.etag,
-            "modified": poll.answer.last_modified or feed.modified,
+            "etag": _validator(poll.answer.etag) or kept.etag,
+            "modified": _validator(poll.answer.last_modified) or kept.modified,
         }
         fields["body_hash"] = poll.body_hash
     if poll.parsed:
         fields |= {"title": feed.title or poll.parsed.title or "", "format": poll.parsed.format}
+        fields["ttl"] = poll.parsed.ttl_s or ""
         fields["site_url"] = feed.site_url or poll.parsed.site_url or ""
     if new:
         fields |= {"found": feed.found + new, "newest": now_ms}
     return fields
 
 
-def brought(poll: Poll, new: int) -> Brought:
-    """What the schedule needs to know of a poll."""
-    reason = str(getattr(poll.error, "reason", "error")) if poll.error else None
-    retry_after_s = poll.error.after_s if isinstance(poll.error, Retry) else None
-    return Brought(new=new, unchanged=bool(poll.unchanged), error=reason, retry_after_s=retry_after_s)
+def _validator(text: str | None) -> str:
+    return text if text and len(text) <= MAX_VALIDATOR_CHARS else ""
+
+
+def brought(feed: Feed, poll: Poll, new: int) -> Brought:
+    """What the schedule needs to know of a poll of `feed` (as it was before)."""
+    if poll.error:
+        after_s = poll.error.after_s if isinstance(poll.error, Retry) else None
+        return Brought(error=str(getattr(poll.error, "reason", "error")), retry_after_s=after_s)
+    answer = poll.answer
+    return Brought(
+        new=new,
+        unchanged=bool(poll.unchanged),
+        retry_after_s=answer.retry_after_s if answer else None,
+        max_age_s=max_age_s(answer.headers, answer.received_s) if answer else None,
+        ttl_s=poll.parsed.ttl_s if poll.parsed else feed.ttl or None,
+    )
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -14,6 +14,7 @@ from redis import Redis
 from jobs.entry import FeedInfo
 from jobs.keys import Keys
 from jobs.urls import redact
+from worker.feeds.login import Login, login
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Feed:
     """Seconds between polls at present; 0 before the first."""
     pinned: int = 0
     """Seconds between polls as the operator fixed them; 0 when learned."""
+    ttl: int = 0
+    """Seconds between polls that its last document asks for; 0 when it does not."""
     polled: int = 0
     next: int = 0
     because: str = ""
@@ -61,14 +64,24 @@ class Feed:
         return redact(self.url)
 
     @property
+    def login(self) -> Login:
+        """The URL that is asked for, and what opens it."""
+        return login(self.url)
+
+    @property
     def info(self) -> FeedInfo:
         """The feed as consumers see it."""
         return FeedInfo(self.id, self.public_url, self.title or None)
 
 
 def feed_id(url: str) -> str:
-    """A feed's id: 10 characters from the hash of its URL."""
-    return base64.b32encode(hashlib.sha256(url.encode()).digest())[:10].decode().lower()
+    """A feed's id: 10 characters from the hash of its URL.
+
+    Without the password: ids are public, and a hash lets one try passwords.
+    """
+    given = login(url)
+    identity = f"{given.user}@{given.url}" if given.user else given.url
+    return base64.b32encode(hashlib.sha256(identity.encode()).digest())[:10].decode().lower()
 
 
 class Registry:
@@ -83,6 +96,8 @@ class Registry:
     ) -> bool:
         """Register a feed, due now. False when it is registered already (nothing changes)."""
         new = feed_id(url)
+        if self.redis.zscore(self.keys.feeds, new) is not None:
+            return False
         given: dict[str, str | int] = {
             "title": title,
             "site_url": site_url,
@@ -109,7 +124,8 @@ class Registry:
 
     def get(self, url_or_id: str) -> Feed | None:
         """A feed by id or URL."""
-        for candidate in (url_or_id, feed_id(url_or_id)):
+        asked = url_or_id.encode("utf-8", "replace").decode()  # a terminal may send bytes that are no text
+        for candidate in (asked, feed_id(asked)):
             raw: Any = self.redis.hgetall(self.keys.feed(candidate))
             if raw.get(b"url"):
                 return _feed(candidate, raw)

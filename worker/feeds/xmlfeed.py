@@ -23,6 +23,11 @@ from worker.feeds.links import is_absolute
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _IMAGE_PATH = re.compile(r"\.(jpe?g|png|webp|gif|avif)([?#]|$)", re.IGNORECASE)
 _EXTRAS = re.compile(r"</?(?:(?:georss|gml|geo|psc|cc|creativeCommons):\w|textInput\b)[^<>]*>", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]{1,7}")
+_PERIODS_S = {
+    "hourly": 3600, "daily": 86_400, "weekly": 7 * 86_400, "monthly": 30 * 86_400, "yearly": 365 * 86_400,
+}  # fmt: skip
+_LONGEST_TTL_S = _PERIODS_S["yearly"]
 _DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>\n'
 
 
@@ -46,7 +51,30 @@ def read(text: str, root: str) -> Document:
         format=version or "unknown",
         raws=raws,
         notes=notes,
+        ttl_s=_ttl_s(feed),
     )
+
+
+def _ttl_s(feed: Any) -> int | None:
+    """The feed's own wish: RSS 2.0's ttl, in minutes, else RSS 1.0's syndication module.
+
+    That one says how often the feed is updated in a period: daily and once, where it leaves one of them out
+    (https://web.resource.org/rss/1.0/modules/syndication/). What is no sensible number is no wish.
+    """
+    minutes = _number(_text(feed, "ttl"))
+    if minutes:
+        return min(minutes * 60, _LONGEST_TTL_S)
+    period, often = _text(feed, "sy_updateperiod"), _text(feed, "sy_updatefrequency")
+    if not period and not often:
+        return None
+    period_s, times = _PERIODS_S.get((period or "daily").strip().lower()), _number(often or "1")
+    return max(period_s // times, 1) if period_s and times else None
+
+
+def _number(text: str | None) -> int:
+    """A whole number of at most seven digits; 0 for anything else."""
+    digits = (text or "").strip()
+    return int(digits) if _DIGITS.fullmatch(digits) else 0
 
 
 def _feedparser(text: str, root: str) -> tuple[Any, tuple[str, ...]]:

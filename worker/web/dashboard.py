@@ -23,6 +23,7 @@ from flask import (
     request,
     url_for,
 )
+from redis.exceptions import ResponseError
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
@@ -80,6 +81,7 @@ def queues_overview(instance_number: int = 0) -> Response:
 
 def workers_overview(instance_number: int = 0) -> Response:
     """The workers."""
+    site().redis.ping()  # the page reads nothing itself, and would look fine without Redis
     return _page("workers", active_tab="workers")
 
 
@@ -250,8 +252,8 @@ def _requeue(here: Site, job_id: str) -> bool:
             job.origin, connection=here.redis, job_class=Job, serializer=JSONSerializer
         )
         registry.requeue(job)
-    except (NoSuchJobError, InvalidJobOperation):
-        return False
+    except (NoSuchJobError, InvalidJobOperation, ResponseError, ValueError):
+        return False  # gone, not failed, of another type, or under an id that RQ does not give
     return True
 
 
