@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -241,14 +241,8 @@ def build_article(
         images=tuple(Image(url=image.url, caption=image.caption) for image in draft.images),
         first_seen=rfc3339(first_seen_ms),
         fetched=rfc3339(fetched_ms),
-        keyphrases=(),
-        entities=(),
-        places=(),
-        topics=(),
-        duplicate=None,
-        story=None,
         change=change,
-        rights=None,
+        **_NOT_ENRICHED,
         quality=Quality(score=draft.score, issues=draft.issues),
         provenance=dict(sorted(draft.provenance.items())),
         timings=Timings(
@@ -267,3 +261,5 @@ _AS_DRAFTED = (
     "headline", "summary", "text", "word_count", "authors", "published", "modified", "language", "section",
     "tags", "agency", "access",
 )  # fmt: skip
+_NOT_ENRICHED: dict[str, Any] = {"keyphrases": (), "entities": (), "places": (), "topics": ()}
+_NOT_ENRICHED |= {"duplicate": None, "story": None, "rights": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -42,6 +43,11 @@ class Entry:
         return json.dumps(
             {k: v for k, v in asdict(self).items() if v}, ensure_ascii=False, separators=(",", ":")
         )
+
+    def fingerprint(self) -> str:
+        """8 characters that change when the entry's title, text or date of update does."""
+        said = "\0".join((self.updated or "", self.title or "", self.summary or "", self.content or ""))
+        return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -121,7 +121,7 @@ class Keys:
         return self._key("feed", feed_id)
 
     def listed(self, feed_id: str) -> str:
-        """Set: ids of the links that the feed's last document listed; replaced by each changed poll."""
+        """Hash: the links that the feed's last document listed, each with its entry's fingerprint."""
         return self._key("listed", feed_id)
 
     # -- RQ --------------------------------------------------------------------------------------------

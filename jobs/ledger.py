@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.commands.core import Script
@@ -31,6 +31,8 @@ MAX_KILLS = 2
 """Kills by the watchdog that make a page too complex."""
 NEWEST_DEAD = 5000
 """Dead links that show as failed jobs in the RQ dashboard."""
+REOPEN_AFTER_S = 600
+"""A changed entry opens its link again not sooner than this after the link's end: some change at each poll."""
 _BATCH = 50
 _DAY_MS = 86_400_000
 
@@ -62,6 +64,15 @@ class Handout:
     """Until the next thing is due; None when nothing is waiting for a time."""
 
 
+class Discovered(NamedTuple):
+    """What recording a document opened."""
+
+    new: int
+    """Links never seen before."""
+    changed: int
+    """Known links whose entry changed."""
+
+
 class Ledger:
     """All transitions of links, on one Redis. `redis` must not decode responses."""
 
@@ -73,12 +84,14 @@ class Ledger:
         keep_ledger_days: float = 90,
         keep_pages_days: float = 3,
         lease_s: float = LEASE_S,
+        reopen_after_s: float = REOPEN_AFTER_S,
     ) -> None:
         self.redis = redis
         self.keys = keys
         self._keep_ms = int(keep_ledger_days * _DAY_MS)
         self._keep_pages_ms = int(keep_pages_days * _DAY_MS)
         self._lease_ms = int(lease_s * 1000)
+        self._reopen_after_ms = int(reopen_after_s * 1000)
         self._prelude = keys.lua() + _source("prelude")
         self._scripts: dict[str, Script] = {}
 
@@ -89,15 +102,23 @@ class Ledger:
         return script(args=args)
 
     # -- poller --------------------------------------------------------------------------------------------
-    def discover(self, feed_id: str, found: Sequence[Found]) -> int:
-        """Record what a feed lists; returns how many links are new. Idempotent."""
-        new = 0
-        for number, batch in enumerate(_chunks(found, _BATCH)):
-            args: list[Any] = [feed_id, self._keep_ms, int(number == 0)]
-            for link in batch:
-                args += [link.id, link.url, link.host, link.fresh_ms, link.entry.to_json()]
-            new += sum(self._run("discover", *args))
-        return new
+    def discover(self, feed_id: str, found: Sequence[Found], left: Sequence[Found] = ()) -> Discovered:
+        """Record what a feed lists. Idempotent.
+
+        Args:
+            feed_id: the feed.
+            found: its entries; new links are opened, known ones whose entry changed are opened again.
+            left: entries of a first poll that are too old to be taken; remembered, so that they never are.
+        """
+        opened: list[int] = []
+        for batch in _chunks([(link, 1) for link in found] + [(link, 0) for link in left]):
+            args: list[Any] = [feed_id, self._keep_ms, self._reopen_after_ms]
+            for link, take in batch:
+                args += [link.id, link.url, link.host, link.fresh_ms, link.entry.fingerprint(), take]
+                args.append(link.entry.to_json())
+            opened += self._run("discover", *args)
+        self._run("unlist", feed_id, *(link.id for link in (*found, *left)))
+        return Discovered(new=opened.count(1), changed=opened.count(2))
 
     def remember(self, feed_id: str) -> None:
         """The feed is unchanged: keep what it lists from expiring."""
@@ -367,7 +388,6 @@ def _flat(mapping: Mapping[str, Any]) -> list[Any]:
     return [part for pair in mapping.items() for part in pair]
 
 
-def _chunks(items: Sequence[Found], size: int) -> Iterator[Sequence[Found]]:
-    # An empty document still replaces what the feed lists, so there is always a first batch.
-    for start in range(0, max(len(items), 1), size):
-        yield items[start : start + size]
+def _chunks(items: Sequence[tuple[Found, int]]) -> Iterator[Sequence[tuple[Found, int]]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]

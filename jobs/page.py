@@ -65,16 +65,17 @@ class Page:
         try:
             (size,) = _HEADER.unpack_from(value)
             head = json.loads(value[_HEADER.size : _HEADER.size + size])
-            body = zstd.ZstdDecompressor().decompress(
-                value[_HEADER.size + size :], max_length=MAX_BODY_BYTES + 1
-            )
+            unpacking = zstd.ZstdDecompressor()
+            body = unpacking.decompress(value[_HEADER.size + size :], max_length=MAX_BODY_BYTES + 1)
             entry = Entry.from_json(head["entry"]) if "entry" in head else None
             plain = {**_DEFAULTS, **head, "redirects": tuple(head.get("redirects", ()))}
             page = cls(**{**plain, "entry": entry, "body": body})
-        except (struct.error, zstd.ZstdError, TypeError, UnicodeDecodeError) as error:
+        except (struct.error, zstd.ZstdError, AttributeError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a stored page: {error}") from error
         if len(body) > MAX_BODY_BYTES:
             raise ValueError("the stored page is larger than any page may be")
+        if not unpacking.eof:
+            raise ValueError("not a stored page: its body is cut off")
         return page
 
 

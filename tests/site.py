@@ -193,7 +193,7 @@ def begun(ledger: Ledger, link_id: str, stage: str) -> Begun:
 def discover(ledger: Ledger, link_id: str) -> None:
     """Record a link as new."""
     url = f"https://one.test/{link_id}"
-    assert ledger.discover("feedaaaaaa", [Found(link_id, url, "one.test", 1_000, Entry(url))]) == 1
+    assert ledger.discover("feedaaaaaa", [Found(link_id, url, "one.test", 1_000, Entry(url))]).new == 1
 
 
 def published(ledger: Ledger, event: Mapping[str, Any]) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from redis import ConnectionPool
 
 from jobs.errors import PalmyraError
 from jobs.guard import IPNetwork
@@ -27,6 +28,9 @@ PREFIX = "PALMYRA_"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 # A unix socket's path must fit sockaddr_un (108 bytes on Linux); longer homes get a short one in /tmp.
 MAX_SOCKET_PATH = 100
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ConfigError(PalmyraError):
@@ -49,12 +53,24 @@ def _networks(value: object) -> object:
     )
 
 
+def _redis_url(value: SecretStr | None) -> SecretStr | None:
+    """Refuse what the Redis client would refuse when it connects. Its words may quote the password."""
+    try:
+        if value is not None:
+            ConnectionPool.from_url(value.get_secret_value()).make_connection()
+    except (ValueError, TypeError):
+        raise ValueError(
+            "not a usable Redis URL (redis://, rediss:// or unix://; odd characters percent-encoded)"
+        ) from None
+    return value
+
+
 class Settings(BaseSettings):
     """Every option, its default and what it does. Times are in seconds unless the text says otherwise."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
 
-    redis_url: SecretStr | None = Field(
+    redis_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = Field(
         None,
         description="Redis to use (redis://, rediss:// or unix://). Else REDIS_URL, else the embedded one.",
     )
@@ -68,7 +84,7 @@ class Settings(BaseSettings):
         [],
         description="Networks (CIDR, comma-separated) that may be fetched from although they are not public.",
     )
-    allow_ports: Annotated[list[int], NoDecode, BeforeValidator(_split)] = Field(
+    allow_ports: Annotated[list[Port], NoDecode, BeforeValidator(_split)] = Field(
         [80, 443, 8080, 8443], description="Ports that may be fetched from; any port inside ALLOW_NETWORKS."
     )
     host_delay: float = Field(1.0, ge=0, le=3600, description="Seconds between two requests to one domain.")
@@ -149,7 +165,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) 
         ConfigError: an unknown ``PALMYRA_*`` name or a value that can't be used; the message names each.
     """
     from_env = dict(os.environ if environ is None else environ)
-    from_file = {k: v for k, v in dotenv_values(dotenv).items() if v is not None} if dotenv.is_file() else {}
+    from_file = _read(dotenv)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(Settings.model_fields, "default")
     for source, origin in ((from_file, ".env"), (from_env, "environment")):
@@ -159,6 +175,15 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) 
         return Loaded(Settings(**values), origins)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(e, origins) for e in error.errors())) from None
+
+
+def _read(dotenv: Path) -> dict[str, str]:
+    if not dotenv.is_file():
+        return {}
+    try:
+        return {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{dotenv.resolve()} can't be read: {error}") from None
 
 
 def _ours(source: Mapping[str, str], origin: str) -> dict[str, str]:
@@ -181,9 +206,10 @@ def _ours(source: Mapping[str, str], origin: str) -> dict[str, str]:
 
 
 def _explain(error: Any, origins: Mapping[str, str]) -> str:
+    message = re.sub(r"^Value error, ", "", error["msg"])
     if not error["loc"]:
-        return re.sub(r"^Value error, ", "", error["msg"])
+        return message
     field = str(error["loc"][0])
     secret = "password" in field or "url" in field
     shown = "" if secret else f"={error['input']!r}"
-    return f"{PREFIX}{field.upper()}{shown} ({origins.get(field, 'default')}): {error['msg']}"
+    return f"{PREFIX}{field.upper()}{shown} ({origins.get(field, 'default')}): {message}"

@@ -10,10 +10,11 @@ from typing import Any
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
 from rq.job import Job as RQJob
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.results import Result
-from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY, clean_worker_registry
 
 from jobs.errors import Reason
 from jobs.keys import ARTICLE, FETCH, STAGES
@@ -30,7 +31,7 @@ TIMEOUTS_S = {FETCH: 45, ARTICLE: 10}
 ARTICLE_WINDOW_PER_WORKER = 4
 PAGES_PER_WORKER = 200
 LONGEST_WAIT_S = 1.0
-TRIM_EVERY_S = 60.0
+TIDY_EVERY_S = 60.0
 CAPACITY_EVERY_S = 0.5
 
 
@@ -52,7 +53,7 @@ class Dispatcher:
         self._host_delay_s = host_delay_s
         self._keep_stream_days = keep_stream_days
         self._capacity: dict[str, int] = dict.fromkeys(STAGES, 0)
-        self._capacity_at = self._trimmed_at = float("-inf")
+        self._capacity_at = self._tidied_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Dispatch until `stop` is set. An unreachable Redis is waited for; anything else is a bug."""
@@ -67,7 +68,7 @@ class Dispatcher:
 
     def step(self) -> float:
         """Hand out once what is due. Returns the seconds until the next thing is due (0: go on at once)."""
-        self._trim_stream()
+        self._tidy()
         capacity = self.capacity()
         handout = self.ledger.lease(
             fetch_window=capacity[FETCH],
@@ -127,13 +128,36 @@ class Dispatcher:
         story = self.ledger.story(hopeless.link_id)
         host = story.host if story else "unknown host"
         dead = self._dead_job(hopeless.link_id, host, hopeless.attempt, reason)
+        for stage, queue in self.queues.items():
+            forget(queue, self.ledger.keys.job(hopeless.link_id, stage, hopeless.attempt))
         if self.ledger.fail(hopeless.link_id, hopeless.attempt, reason, host, dead):
             log.warning("link_given_up", link=hopeless.link_id, host=host, reason=str(reason))
 
-    def _trim_stream(self) -> None:
-        if time.monotonic() - self._trimmed_at >= TRIM_EVERY_S:
-            self._trimmed_at = time.monotonic()
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:
+            self._tidied_at = time.monotonic()
             trim(self.redis, self.ledger.keys.stream, keep_days=self._keep_stream_days)
+            for queue in self.queues.values():
+                tidy(queue)
+
+
+def tidy(queue: Queue) -> None:
+    """Drop what RQ's own maintenance would drop, and decide nothing about jobs, as that does.
+
+    Jobs whose worker died while it ran them are forgotten: what becomes of their links is the ledger's.
+    """
+    redis: Redis = queue.connection
+    now = time.time()
+    started = StartedJobRegistry(queue=queue).key
+    abandoned: Any = redis.zrangebyscore(started, 0, now)
+    for composite in abandoned:
+        forget(queue, composite.decode("utf-8", "replace").partition(":")[0])
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.zremrangebyscore(started, 0, now)
+        for registry in (FinishedJobRegistry, FailedJobRegistry):
+            pipe.zremrangebyscore(registry(queue=queue).key, 0, now)
+        pipe.execute()
+    clean_worker_registry(queue)
 
 
 def forget(queue: Queue, job_id: str) -> None:
@@ -142,10 +166,13 @@ def forget(queue: Queue, job_id: str) -> None:
     executions_key = f"rq:executions:{job_id}"
     executions: Any = redis.zrange(executions_key, 0, -1)
     with redis.pipeline(transaction=True) as pipe:
-        pipe.lrem(queue.key, 1, job_id)
-        pipe.lrem(queue.intermediate_queue_key, 1, job_id)
+        pipe.lrem(queue.key, 0, job_id)
+        pipe.lrem(queue.intermediate_queue_key, 0, job_id)
         for execution in executions:
             composite = f"{job_id}:{execution.decode()}"
+            worker = redis.hget(f"rq:execution:{composite}", "worker_name")
+            if isinstance(worker, bytes):
+                pipe.srem(WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker.decode()), composite)
             pipe.zrem(StartedJobRegistry(queue=queue).key, composite)
             pipe.delete(f"rq:execution:{composite}")
         for registry in (FinishedJobRegistry, FailedJobRegistry):

@@ -110,10 +110,11 @@ class EmbeddedRedis:
 
         Raises:
             NoServer: there is no binary.
-            ServerFailed: it ended, or did not answer in time; the message has the end of its log.
+            ServerFailed: it ended, or did not answer in time (the message has the end of its log), or its
+                socket would be in a directory that others may write to.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_socket_directory()
         self.socket.unlink(missing_ok=True)
         options = server_options(self.home, self.socket) | self._options
         command = [str(self._binary or find_server())]
@@ -127,6 +128,14 @@ class EmbeddedRedis:
             preexec_fn=self._preexec,
         )
         self._wait_until_ready(self.process)
+
+    def _make_socket_directory(self) -> None:
+        directory = self.socket.parent
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.stat()
+        if directory.resolve() != self.home and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+            # In /tmp anybody can make it before us, and put a server of their own there.
+            raise ServerFailed(f"{directory} belongs to somebody else. Remove it, or set PALMYRA_HOME.")
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -25,7 +25,7 @@ ALLOWED_FUNCTIONS = frozenset({FETCH_JOB, ARTICLE_JOB, REOPEN_JOB})
 
 RESULT_TTL_S = 60
 FAILURE_TTL_S = 14 * 86400
-# No job of ours has longer times. Redis refuses absurd ones as an expiry, and RQ's worker would quit over that.
+# No job of ours has longer times. Redis refuses absurd ones as an expiry, and RQ's worker quits over that.
 MAX_TIMEOUT_S = 3600
 MAX_TTL_S = 366 * 86400
 
@@ -65,28 +65,20 @@ class Job(RQJob):
             raise NoSuchJobError(f"job {self._id!r} is malformed: {error}") from error
 
     def _check_call(self) -> None:
-        """Raises: ForbiddenJob: it runs something else than one of our functions, or something besides it."""
+        """Refuse what would run something else than one of our functions, or something besides it."""
         name = self.func_name
         callbacks = (self._success_callback_name, self._failure_callback_name, self._stopped_callback_name)
         if name not in ALLOWED_FUNCTIONS or any(isinstance(c, str) and c for c in callbacks) or self.webhooks:
             raise ForbiddenJob(f"job {self._id!r} names {name!r}, which is not one of palmyra's functions")
-        more = (
-            self._dependency_ids,
-            self.group_id,
-            self.retries_left,
-            self.repeats_left,
-            self.rate_limit_key,
-        )
-        if any(more):
-            raise ForbiddenJob(
-                f"job {self._id!r} uses what no job of palmyra's uses: RQ's retries and the like"
-            )
+        more = (self._dependency_ids, self.group_id, self.retries_left, self.repeats_left)
+        if any(more) or self.rate_limit_key:
+            raise ForbiddenJob(f"job {self._id!r} has retries or other things that no job of palmyra has")
         kinds = [type(argument) for argument in self.args]
         if kinds != ([str] if name == REOPEN_JOB else [str, int]) or self.kwargs or self.instance is not None:
             raise ForbiddenJob(f"job {self._id!r} calls {name} with other arguments than palmyra's")
 
     def _check_times(self) -> None:
-        """Raises: ValueError: a time that is out of bounds."""
+        """Refuse times that are out of bounds."""
         timeouts = (self.timeout, self._success_callback_timeout, self._failure_callback_timeout)
         bounds = [(seconds, MAX_TIMEOUT_S) for seconds in timeouts]
         bounds += [(self.result_ttl, MAX_TTL_S), (self.failure_ttl, MAX_TTL_S)]
@@ -115,7 +107,7 @@ class Queue(RQQueue):
     def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:
         """As RQ's, but what is not text is dropped: RQ's own worker would quit over it."""
         while True:
-            popped: Any = super().lmove(connection, queue_key, timeout)  # type: ignore[no-untyped-call]  # RQ's
+            popped: Any = super().lmove(connection, queue_key, timeout)
             if popped is None or _is_text(popped[1]):
                 return popped
             connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, popped[1])

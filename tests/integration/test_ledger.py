@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def balance(ledger: Ledger) -> int:
 
 def test_a_link_goes_from_feed_to_stream_and_the_books_balance_at_every_step(ledger: Ledger) -> None:
     """Each link ends in one outcome, its event is on the stream once, and nothing is left over."""
-    assert ledger.discover(FEED, [found(1), found(2)]) == 2
+    assert ledger.discover(FEED, [found(1), found(2)]).new == 2
     assert ledger.totals()["in_flight"] == 2
     for handed in lease(ledger):
         begun = begin(ledger, handed)
@@ -99,13 +100,53 @@ def test_a_link_goes_from_feed_to_stream_and_the_books_balance_at_every_step(led
 
 def test_discovering_again_changes_nothing(ledger: Ledger) -> None:
     """A poll that is repeated, or another feed with the same link, opens no link twice."""
-    assert ledger.discover(FEED, [found(1)]) == 1
-    assert ledger.discover(FEED, [found(1)]) == 0
-    assert ledger.discover(OTHER_FEED, [found(1)]) == 0
+    assert ledger.discover(FEED, [found(1)]).new == 1
+    assert ledger.discover(FEED, [found(1)]).new == 0
+    assert ledger.discover(OTHER_FEED, [found(1)]).new == 0
     story = ledger.story(found(1).id)
     assert story is not None
     assert story.feeds == (FEED, OTHER_FEED)
     assert ledger.totals()["discovered"] == 1
+
+
+def test_a_changed_entry_hands_its_link_over_again(redis: Redis, keys: Keys) -> None:
+    """A new title, text or date of update is a re-fetch, with the new evidence; the same entry again is not."""
+    ledger = Ledger(redis, keys, reopen_after_s=0)
+    commit(ledger, begin(ledger, to_article(ledger)))
+    assert ledger.discover(FEED, [found(1)]) == (0, 0)
+    edited = replace(found(1), entry=replace(found(1).entry, title="Another title"))
+    assert ledger.discover(FEED, [edited]) == (0, 1)
+    assert ledger.discover(FEED, [edited]) == (0, 0)
+    (again,) = lease(ledger)
+    assert again.stage == FETCH
+    assert begin(ledger, again).entry == edited.entry
+    assert balance(ledger) == 0
+
+
+def test_an_entry_that_changes_all_the_time_is_fetched_again_now_and_then(ledger: Ledger) -> None:
+    """Some feeds change their entries at each poll: their links rest for a while, and the change is not lost."""
+    commit(ledger, begin(ledger, to_article(ledger)))
+    edited = replace(found(1), entry=replace(found(1).entry, title="Another title"))
+    assert ledger.discover(FEED, [edited]) == (0, 0)
+    patient = Ledger(ledger.redis, ledger.keys, reopen_after_s=0)
+    assert patient.discover(FEED, [edited]) == (0, 1)
+
+
+def test_what_was_too_old_at_the_first_poll_is_never_new(ledger: Ledger) -> None:
+    """Entries left at a feed's first poll stay left, also when they vanish from the feed and come back."""
+    assert ledger.discover(FEED, [found(1)], left=[found(2), found(3)]) == (1, 0)
+    assert ledger.discover(FEED, [found(1)]) == (0, 0)
+    assert ledger.discover(FEED, [found(1), found(2), found(3)]) == (0, 0)
+    assert ledger.totals()["discovered"] == 1
+    assert ledger.discover(OTHER_FEED, [found(2)]) == (1, 0), "another feed may still bring it"
+
+
+def test_a_feeds_memory_holds_what_it_lists_and_no_more(ledger: Ledger, redis: Redis, keys: Keys) -> None:
+    """Nothing grows for ever: what a document no longer lists leaves the feed's memory."""
+    ledger.discover(FEED, [found(n) for n in range(120)])
+    assert redis.hlen(keys.listed(FEED)) == 120
+    ledger.discover(FEED, [found(n) for n in range(100, 130)])
+    assert redis.hlen(keys.listed(FEED)) == 30
 
 
 def test_what_is_still_listed_does_not_expire_from_memory(ledger: Ledger, redis: Redis, keys: Keys) -> None:
@@ -272,7 +313,7 @@ def test_two_links_to_one_page_are_published_once(ledger: Ledger, redis: Redis, 
     first, second = to_article(ledger, 1), to_article(ledger, 2)
     assert commit(ledger, begin(ledger, first), final_id=final.id) == ("published", None)
     assert commit(ledger, begin(ledger, second), final_id=final.id) == ("duplicate", first.link_id)
-    assert ledger.discover(FEED, [final]) == 0, "the final URL itself is known too"
+    assert ledger.discover(FEED, [final]).new == 0, "the final URL itself is known too"
     assert ledger.owner(final.id) == first.link_id
     assert redis.xlen(keys.stream) == 1
     assert balance(ledger) == 0

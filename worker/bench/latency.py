@@ -134,7 +134,9 @@ def _one(one: Whole, site: OnCommand) -> dict[str, float] | None:
     while time.monotonic() < deadline:
         got: Any = one.redis.xread({one.ledger.keys.stream: position}, block=BLOCK_MS)
         arrived_s = time.time()
-        for position, fields in got[0][1] if got else ():
+        entries = got[0][1] if got else []
+        position = entries[-1][0] if entries else position
+        for _, fields in entries:
             data = json.loads(fields[b"event"])["data"]
             if data["urls"]["found"] == site.urls[page_id]:
                 return steps(data["timings"], site.listed_at_s[page_id], arrived_s)

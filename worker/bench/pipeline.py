@@ -1,4 +1,4 @@
-"""`palmyra bench pipeline`: Palmyra whole, feeds in and events out, beside a bare loop over the same pages."""
+"""`palmyra bench pipeline`: Palmyra, feeds in and events out, beside bare loops over the same pages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.keys import Keys
 from jobs.urls import link_id
 from worker.bench import pages, redis_cost, usage
 from worker.bench.bare import Loop, loop
 from worker.bench.machine import machine
 from worker.bench.pages import Pages
-from worker.bench.redis_cost import Counters, Kept
+from worker.bench.redis_cost import Counters, Held
 from worker.bench.whole import PageServer, Whole, running, serving
 from worker.demo.corpus import Corpus
 from worker.demo.publication import AT_START
@@ -53,10 +54,12 @@ class Run:
     machine_cpu_s: float
     """Of everything that ran on this machine, in `span_s`."""
     span_s: float
-    """The time in which CPU was counted: a little longer than `wall_s`."""
+    """The time in which CPU was counted: up to a second longer than `wall_s`, until the poller looks."""
     memory: Mapping[str, usage.Memory]
     redis: Counters
-    kept: Kept
+    held: Held
+    """What Redis came to hold."""
+    keys: Keys
 
 
 def pipeline(
@@ -116,7 +119,7 @@ def measured(one: Whole, server: PageServer, used: Pages) -> Run:
     """Give a warm system the page server's feeds, and measure until each link has its outcome."""
     urls = Corpus(used.folder).urls([server.url.rstrip("/")])
     links = [link_id(url) for url in urls.values()]
-    data_before, counted = redis_cost.data_bytes(one.redis), redis_cost.counters(one.redis)
+    held, counted = redis_cost.held(one.redis), redis_cost.counters(one.redis)
     cpu, served, busy, began = _cpu(one, server)
     one.add_feeds(server.feeds)
     looks = one.settle(AT_START + len(links), _FIRST_S + _EACH_S * len(links))
@@ -135,7 +138,8 @@ def measured(one: Whole, server: PageServer, used: Pages) -> Run:
         span_s=ended - began,
         memory=memory,
         redis=redis,
-        kept=redis_cost.measure_kept(one.redis, one.ledger, links, data_before),
+        held=redis_cost.held(one.redis).since(held),
+        keys=one.ledger.keys,
     )
 
 
@@ -167,6 +171,7 @@ def of_loop(run: Loop) -> Figures:
 def of_run(run: Run, cores: int) -> Figures:
     """The figures of a run of Palmyra; what is not a rate or memory is by article (link with an outcome)."""
     total_s, n = sum(run.cpu_s.values()), run.links
+    sizes = redis_cost.split(run.held.by_family, run.keys) | {"used_memory": run.held.used_bytes}
     return {
         "wall_s": run.wall_s,
         "articles_per_s": n / run.wall_s,
@@ -175,7 +180,7 @@ def of_run(run: Run, cores: int) -> Figures:
         "outcomes": dict(run.outcomes),
         "cpu_ms_by_kind": {kind: used_s * 1000 / n for kind, used_s in sorted(run.cpu_s.items())},
         "page_server_cpu_ms": run.server_cpu_s * 1000 / n,
-        "cores_used": (total_s + run.server_cpu_s) / (run.span_s * cores),
+        "cores_used": (total_s + run.server_cpu_s) / (run.wall_s * cores),
         "cores_others": max(0.0, run.machine_cpu_s - total_s - run.server_cpu_s) / (run.span_s * cores),
         "processes": {kind: held.processes for kind, held in sorted(run.memory.items())},
         "rss_mib": {kind: held.rss_bytes / MIB for kind, held in sorted(run.memory.items())},
@@ -183,7 +188,8 @@ def of_run(run: Run, cores: int) -> Figures:
         "redis_commands": run.redis.commands / n,
         "redis_round_trips": run.redis.reads / n,
         "redis_commands_by_name": {name: count / n for name, count in sorted(run.redis.calls.items())},
-        "redis_bytes": {name: held / n for name, held in asdict(run.kept).items()},
+        "redis_bytes": {name: size / n for name, size in sizes.items()},
+        "redis_bytes_by_family": {name: size / n for name, size in sorted(run.held.by_family.items())},
     }
 
 

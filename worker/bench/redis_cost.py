@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
 from redis import Redis
 
-from jobs.keys import STAGES, Keys
-from jobs.ledger import Ledger
-from worker.queues import queue_for
+from jobs.keys import Keys
 
-RQ_PARTS = ("job", "results", "executions")
+PLACE_BYTES = 8
+"""A key's place in the table of keys, which MEMORY USAGE leaves out."""
+EXPIRY_BYTES = 32
+"""Entry and place in the table of expiry times (Redis 6.2), of a key that has one."""
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,18 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Bytes of Redis memory that a number of links came to take, all together."""
+class Held:
+    """What the keys of a server take, in bytes."""
 
-    at_end: int
-    """Right after the last outcome."""
-    kept: int
-    """Without RQ's finished jobs, which stay for a minute: pages, events, and what is remembered."""
-    remembered: int
-    """Without the pages and events too."""
-    pages: int
-    """Of the packed pages alone."""
-    events: int
-    """Of the events' JSON alone."""
+    by_family: Mapping[str, int]
+    """By the key's first two parts, such as ``palmyra:link`` or ``rq:job``."""
+    used_bytes: int
+    """The server's own `used_memory`: buffers of clients and of the log too, which come and go."""
+
+    def since(self, before: Held) -> Held:
+        """What has come to be held since `before`."""
+        families = {name: size - before.by_family.get(name, 0) for name, size in self.by_family.items()}
+        return Held(families, self.used_bytes - before.used_bytes)
 
 
 def counters(redis: Redis) -> Counters:
@@ -66,49 +67,37 @@ def since(before: Counters, after: Counters, ours: Mapping[str, int], our_reads:
     )
 
 
-def data_bytes(redis: Redis) -> int:
-    """Memory of keys and values with their places in the tables; the buffers of clients and the log are not.
-
-    `used_memory` alone moves by those buffers from one moment to the next.
-    """
-    stats: Any = redis.memory_stats()
-    tables = (value for name, value in stats.items() if name.startswith("db."))
-    return int(stats["dataset.bytes"]) + sum(sum(_numbers(table)) for table in tables)
-
-
-def _numbers(table: Any) -> Iterable[int]:
-    """``{"overhead.hashtable.main": 72, …}``, or the same as a flat list."""
-    values = table.values() if isinstance(table, Mapping) else table
-    return [value for value in values if isinstance(value, int)]
-
-
-def measure_kept(redis: Redis, ledger: Ledger, links: Iterable[str], before: int) -> Kept:
-    """What the links take more than `before` (`data_bytes`). Deletes their pages, the stream and RQ's jobs."""
-    keys, ids = ledger.keys, list(links)
-    at_end = data_bytes(redis)
-    pages, events = _payload(redis, keys, ids)
-    _forget_finished_jobs(redis, keys)
-    kept = data_bytes(redis)
-    redis.delete(keys.stream, *(keys.page(link) for link in ids))
-    remembered = data_bytes(redis)
-    return Kept(at_end - before, kept - before, remembered - before, pages, events)
+def held(redis: Redis) -> Held:
+    """What is held now: MEMORY USAGE of every key, and its places in the server's tables."""
+    families: dict[str, int] = {}
+    for keys in _batches(redis.scan_iter(count=_BATCH)):
+        with redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.memory_usage(key, samples=0)
+                pipe.pttl(key)
+            told = pipe.execute()
+        for key, size, ttl_ms in zip(keys, told[::2], told[1::2], strict=True):
+            if size:  # else it expired meanwhile
+                places = PLACE_BYTES + (EXPIRY_BYTES if ttl_ms >= 0 else 0)
+                families[family(key)] = families.get(family(key), 0) + size + places
+    return Held(families, int(redis.info("memory")["used_memory"]))
 
 
-def _payload(redis: Redis, keys: Keys, ids: list[str]) -> tuple[int, int]:
-    with redis.pipeline(transaction=False) as pipe:
-        for link in ids:
-            pipe.strlen(keys.page(link))
-        pages = sum(pipe.execute())
-    wanted = {link.encode() for link in ids}
-    entries: Any = redis.xrange(keys.stream)
-    ours = (fields for _, fields in entries if fields[b"id"].partition(b":")[0] in wanted)
-    return pages, sum(len(fields[b"event"]) for fields in ours)
+def family(key: bytes) -> str:
+    """``b"palmyra:link:abc"`` → ``palmyra:link``."""
+    return ":".join(key.decode("utf-8", "replace").split(":")[:2])
 
 
-def _forget_finished_jobs(redis: Redis, keys: Keys) -> None:
-    for part in RQ_PARTS:
-        found = list(redis.scan_iter(f"rq:{part}:{keys.namespace}-*", count=1000))
-        if found:
-            redis.delete(*found)
-    for stage in STAGES:
-        redis.delete(queue_for(keys, stage, redis).finished_job_registry.key)
+def split(bytes_by_family: Mapping[str, int], keys: Keys) -> dict[str, int]:
+    """What pages, events, RQ's finished jobs and the memory of links take together."""
+    parts = {family(keys.page("").encode()): "page", family(keys.stream.encode()): "event"}
+    found = dict.fromkeys(("page", "event", "rq", "remembered"), 0)
+    for name, size in bytes_by_family.items():
+        found[parts.get(name, "rq" if name.startswith("rq:") else "remembered")] += size
+    return found
+
+
+def _batches(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    source = iter(keys)
+    while batch := list(islice(source, _BATCH)):
+        yield batch

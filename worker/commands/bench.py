@@ -29,7 +29,8 @@ def pipeline(
     corpus: CorpusOption = None,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often each run is repeated.")] = 5,
     pages: Annotated[
-        int | None, typer.Option(min=1, max=20_000, help="How many pages; default: 300, or the whole corpus.")
+        int | None,  # three feeds of at most 1,000 entries
+        typer.Option(min=1, max=3000, help="How many pages; default: 300, or the whole corpus."),
     ] = None,
     json_file: JsonOption = None,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 from pydantic import SecretStr
 from redis import Redis
 
+from jobs.urls import redact
 from worker.commands import table
 from worker.commands.context import Exit, print_json, redis
 from worker.config import PREFIX, Settings, load
@@ -31,7 +32,7 @@ def config(as_json: Json = False) -> None:
     loaded = load()
     rows = []
     for name, field in Settings.model_fields.items():
-        value = _shown(getattr(loaded.settings, name))
+        value = _shown(name, getattr(loaded.settings, name))
         rows.append((PREFIX + name.upper(), value, loaded.origins[name], field.description or ""))
     if as_json:
         print_json({name: {"value": value, "origin": origin} for name, value, origin, _ in rows})
@@ -39,11 +40,11 @@ def config(as_json: Json = False) -> None:
     table.show(("option", "value", "from", "what it does"), rows)
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         # A URL is shown without its password; any other secret not at all.
         secret = value.get_secret_value()
-        return re.sub(r"//[^@/]*@", "//***@", secret) if "://" in secret else "***"
+        return redact(re.sub(r"//.*@", "//", secret)) if name == "redis_url" else "***"
     if isinstance(value, list):
         return ",".join(map(str, value))
     return "" if value is None else str(value)

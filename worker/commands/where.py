@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
 }  # fmt: skip
+
+MAX_DEPTH = 60
+"""Levels of a tree that is walked recursively, for each event."""
 
 
 def compile_where(text: str | None) -> Callable[[Mapping[str, Any]], bool]:
@@ -28,7 +32,9 @@ def compile_where(text: str | None) -> Callable[[Mapping[str, Any]], bool]:
     if text is None:
         return lambda data: True
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():  # of odd escapes in strings and the like: no concern of the reader's
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text, mode="eval").body
         _check(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise typer.BadParameter(f"{text!r}: {error}", param_hint="--where") from None
@@ -48,9 +54,14 @@ def _check(node: ast.AST) -> None:
         ast.Load,
     )
     allowed += (ast.Constant, ast.List, ast.Tuple, *_COMPARE)
-    for part in ast.walk(node):
-        if not isinstance(part, allowed):
-            raise ValueError(f"{type(part).__name__} can't be used here")
+    level = [node]
+    for _ in range(MAX_DEPTH):
+        for part in level:
+            if not isinstance(part, allowed):
+                raise ValueError(f"{type(part).__name__} can't be used here")
+        level = [child for part in level for child in ast.iter_child_nodes(part)]
+    if level:
+        raise ValueError("it is nested too deeply")
 
 
 def _holds(tree: ast.expr, data: Mapping[str, Any]) -> bool:

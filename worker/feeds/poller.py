@@ -158,7 +158,7 @@ class Poller:
         found = links_of(poll.parsed.entries) if poll.parsed else []
         new = 0
         if poll.parsed:
-            new = await asyncio.to_thread(self.ledger.discover, feed.id, found)
+            new = (await asyncio.to_thread(self.ledger.discover, feed.id, found)).new
         elif poll.unchanged:
             await asyncio.to_thread(self.ledger.remember, feed.id)
         if isinstance(poll.error, Retry) and poll.error.after_s is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from flask import Blueprint, Response, abort, request
 from redis import Redis
+from redis.exceptions import RedisError
 
 from worker.web.card import card, read_event
 from worker.web.frame import HEARTBEAT, RETRY, article_frame, entry_id, gap_frame, order
@@ -17,6 +19,8 @@ HEARTBEAT_S = 15.0
 MOST_MISSED = 500
 """Articles that a returning client gets sent again; who missed more is told to load the page afresh."""
 _PAGE = 50
+
+log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("events", __name__)
 
@@ -39,12 +43,16 @@ def events() -> Response:
 
 def _stream(redis: Redis, stream: str, live: Live, client: Client, since: str) -> Iterator[bytes]:
     yield RETRY
-    yield live.status().data
     # The client listens already: what arrives while it catches up comes twice, and goes out once.
     last = order(since)
-    for frame in missed(redis, stream, since):
-        last = order(frame.entry or since)
-        yield frame.data
+    try:
+        yield live.status().data
+        for frame in missed(redis, stream, since):
+            last = order(frame.entry or since)
+            yield frame.data
+    except RedisError as error:
+        log.warning("events_without_redis", error=str(error))
+        return  # the browser comes back
     while True:
         try:
             new = client.take(HEARTBEAT_S)

@@ -56,7 +56,8 @@ class Channel(HTTPChannel):
         self.will_close = True
         # Only this makes the socket ready for the loop, which then sees that it is to be closed.
         with contextlib.suppress(OSError):
-            cast(socket.socket, self.socket).shutdown(socket.SHUT_RDWR)
+            if self.socket is not None:
+                self.socket.shutdown(socket.SHUT_RDWR)
         self.server.pull_trigger()
 
 
@@ -67,6 +68,7 @@ class Server:
         self._live = site_of(app).live
         self._map: dict[int, Any] = {}
         self._stopping = threading.Event()
+        self._pulled = threading.Event()
         listening = _listen(host, port)
         self.url = _url(host, listening.getsockname()[1])
         server = create_server(
@@ -98,10 +100,13 @@ class Server:
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
         trigger: Any = self._server.trigger
         trigger.pull_trigger(self._close)
+        self._pulled.set()
         self._live.wait()
 
     def _close(self) -> None:
-        # In the loop's own thread, which ends when nothing is left in the map.
+        # In the loop's own thread, which ends when nothing is left in the map. Woken by something else, it
+        # may come here before the trigger is pulled for it, and must not close that under stop's hand.
+        self._pulled.wait()
         wasyncore.close_all(self._map, ignore_all=True)
 
 
