@@ -1,35 +1,42 @@
 """The one way out: an async HTTP client that hostile servers can't hurt, for feeds, pages and all else.
 
-It stands on httpcore2 (the connections of httpx2) and adds only what it needs: there are no proxies, cookies,
-credentials, Referer headers or automatic redirects to switch off, because there are none.
+It stands on httpcore2 (the connections of httpx2) and adds only what it needs: there are no cookies,
+credentials, Referer headers, automatic redirects or proxies of the environment to switch off, because there
+are none. A proxy that a caller names is dialled as the operator gave it; it then resolves the names of sites,
+so that the addresses behind these are its to guard. What a URL itself tells is still checked here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Self, cast
+from urllib.parse import urlencode
 
 import httpcore2
 
 from jobs import coding
-from jobs.body import MAX_BODY_BYTES, Body, drain
+from jobs.body import ERROR_BYTES, MAX_BODY_BYTES, Body, drain
 from jobs.dial import GuardedBackend, Resolver, SystemResolver
-from jobs.errors import Outcome, Permanent, Reason, Retry
-from jobs.guard import Policy, check_url
+from jobs.errors import Permanent, Reason, Retry
+from jobs.guard import Policy, check_unresolved, check_url
+from jobs.network_errors import NETWORK_ERRORS, explain
+from jobs.proxy import proxy as proxy_at
 from jobs.retry_after import retry_after_s
 from jobs.urls import Parts, join, redact
 
 USER_AGENT = f"Palmyra/{version('palmyra')} (feed reader; see the operator's contact)"
+FORM = "application/x-www-form-urlencoded"
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT_REDIRECTS = frozenset({301, 308})
+SAME_METHOD_REDIRECTS = frozenset({307, 308})
+"""The only ones that ask for a form to be sent again (RFC 9110, 15.4)."""
 
 KEEPALIVE_S = 15.0
 
@@ -101,6 +108,15 @@ class _Ask:
     connect_timeout_s: float
     max_redirects: int
     may_follow: Callable[[str, str], bool]
+    proxy: str = ""
+    """Its URL; ``""`` for none."""
+    form: bytes | None = None
+    """What to POST; None: the request is a GET."""
+
+    @property
+    def redirects(self) -> frozenset[int]:
+        """The statuses that lead further."""
+        return REDIRECTS if self.form is None else SAME_METHOD_REDIRECTS
 
 
 @dataclass(slots=True)
@@ -137,15 +153,34 @@ class Client:
         self._policy = policy
         self._user_agent = user_agent
         self._own_resolver = None if resolver else SystemResolver()
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl_context or httpcore2.default_ssl_context(),
-            max_connections=max_connections,
-            max_keepalive_connections=max(1, max_connections // 2),
+        self._ssl_context = ssl_context or httpcore2.default_ssl_context()
+        self._max_connections = max_connections
+        self._dialler = dialler or httpcore2.AnyIOBackend()
+        guarded = GuardedBackend(policy, resolver or cast(Resolver, self._own_resolver), self._dialler)
+        self._pools = {"": self._new_pool(guarded)}
+        """By the URL of the proxy that their connections go through."""
+
+    def _new_pool(
+        self, backend: httpcore2.AsyncNetworkBackend, proxy: httpcore2.Proxy | None = None
+    ) -> httpcore2.AsyncConnectionPool:
+        return httpcore2.AsyncConnectionPool(
+            ssl_context=self._ssl_context,
+            proxy=proxy,
+            max_connections=self._max_connections,
+            max_keepalive_connections=max(1, self._max_connections // 2),
             keepalive_expiry=KEEPALIVE_S,
-            network_backend=GuardedBackend(
-                policy, resolver or cast(Resolver, self._own_resolver), dialler or httpcore2.AnyIOBackend()
-            ),
+            network_backend=backend,
         )
+
+    def _pool(self, proxy: str) -> httpcore2.AsyncConnectionPool:
+        """The connections through a proxy (``""``: through none).
+
+        Raises:
+            Permanent: `BAD_URL`.
+        """
+        if proxy not in self._pools:
+            self._pools[proxy] = self._new_pool(self._dialler, proxy_at(proxy))
+        return self._pools[proxy]
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,7 +190,8 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
         if self._own_resolver:
             self._own_resolver.close()
 
@@ -170,17 +206,43 @@ class Client:
         connect_timeout_s: float = 10.0,
         max_redirects: int = 8,
         may_follow: Callable[[str, str], bool] = always,
+        proxy: str = "",
     ) -> Answer:
         """GET a URL, following redirects as far as `may_follow(from_url, to_url)` allows.
 
-        `headers` (validators, credentials) go only to the origin of `url`. The status is not judged.
+        `headers` (validators, credentials) go only to the origin of `url`. The status is not judged. `proxy`:
+        the URL of one to go through (see `jobs.proxy`); `Answer.address` is the proxy's then.
 
         Raises:
             Permanent: `BAD_URL`, `BLOCKED_ADDRESS`, `REDIRECT_LOOP`, `BAD_REDIRECT`, `TOO_LARGE`.
             Retry: `DNS`, `CONNECT`, `TLS`, `TIMEOUT`, `BAD_RESPONSE`.
         """
-        start = check_url(url, self._policy)
-        ask = _Ask(url, headers or {}, accept, max_bytes, connect_timeout_s, max_redirects, may_follow)
+        ask = _Ask(url, headers or {}, accept, max_bytes, connect_timeout_s, max_redirects, may_follow, proxy)
+        return await self._call(ask, deadline_s)
+
+    async def post(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        accept: str = "*/*",
+        max_bytes: int = ERROR_BYTES,
+        deadline_s: float = 15.0,
+        connect_timeout_s: float = 10.0,
+        max_redirects: int = 4,
+        may_follow: Callable[[str, str], bool] = always,
+    ) -> Answer:
+        """POST a form, under the same guard as `get`, and raising the same.
+
+        Redirects 307 and 308 are followed, also to another site, as far as `may_follow` allows: the form is
+        sent again there, so it must hold nothing that is for the first site alone. Others are answers.
+        """
+        body = urlencode(form).encode("ascii")
+        ask = _Ask(url, {}, accept, max_bytes, connect_timeout_s, max_redirects, may_follow, form=body)
+        return await self._call(ask, deadline_s)
+
+    async def _call(self, ask: _Ask, deadline_s: float) -> Answer:
+        start = self._checked(ask.url, ask.proxy)
         trip = _Trip(start, start)
         try:
             async with asyncio.timeout(deadline_s):
@@ -189,13 +251,24 @@ class Client:
             so_far = f", {trip.body.wire_bytes} bytes came" if trip.body.wire_bytes else ""
             raise Retry(Reason.TIMEOUT, f"{trip.host}: not done after {deadline_s:g} s{so_far}") from error
 
+    def _checked(self, url: str, proxy: str) -> Parts:
+        """The parts of a URL that may be asked for.
+
+        Raises:
+            Permanent: `BAD_URL`, `BLOCKED_ADDRESS`.
+        """
+        parts = check_url(url, self._policy)
+        if proxy:
+            check_unresolved(parts, self._policy)
+        return parts
+
     async def _travel(self, ask: _Ask, trip: _Trip) -> Answer:
         """Ask, and go where redirects lead, until there is an answer."""
         while True:
             trip.seen.add((trip.at.origin, trip.at.target))
             async with self._asked(ask, trip) as response:
                 headers = _headers(response)
-                if response.status not in REDIRECTS:
+                if response.status not in ask.redirects:
                     trip.body = Body(trip.host, ask.max_bytes)
                     read = trip.body.read if response.status < 400 else trip.body.read_error
                     await read(response, headers)
@@ -212,7 +285,7 @@ class Client:
         Raises:
             Permanent: `BAD_REDIRECT`, `REDIRECT_LOOP`, `BLOCKED_ADDRESS`.
         """
-        target = self._target(trip.at, status, location)
+        target = self._target(trip.at, status, location, ask.proxy)
         trip.hops.append((status, str(trip.at)))
         if (target.origin, target.target) in trip.seen:
             raise Permanent(Reason.REDIRECT_LOOP, f"{redact(str(target))} comes round again")
@@ -220,15 +293,15 @@ class Client:
             raise Permanent(Reason.REDIRECT_LOOP, f"{trip.host}: more than {ask.max_redirects} redirects")
         trip.at = target
 
-    def _target(self, at: Parts, status: int, location: str) -> Parts:
+    def _target(self, at: Parts, status: int, location: str, proxy: str) -> Parts:
         if not location:
             raise Permanent(Reason.BAD_REDIRECT, f"{at.authority}: status {status} without a Location")
         try:
             # Header text is Latin-1 by the standard and UTF-8 in fact.
             target = join(str(at), location.encode("latin-1").decode("utf-8", "replace"))
             # RFC 9110, 10.2.2: a target without a fragment inherits it (on some sites it names the article).
-            return check_url(
-                target if "#" in target or not at.fragment else f"{target}#{at.fragment}", self._policy
+            return self._checked(
+                target if "#" in target or not at.fragment else f"{target}#{at.fragment}", proxy
             )
         except Permanent as error:
             if error.reason is not Reason.BAD_URL:
@@ -239,13 +312,14 @@ class Client:
     async def _asked(self, ask: _Ask, trip: _Trip) -> AsyncIterator[httpcore2.Response]:
         """One request and its response, closed in the end; what goes wrong comes out as an `Outcome`."""
         try:
-            response = await self._pool.handle_async_request(self._request(ask, trip))
+            response = await self._pool(ask.proxy).handle_async_request(self._request(ask, trip))
             try:
                 yield response
             finally:
                 await response.aclose()
-        except _NETWORK_ERRORS as error:
-            raise explain(error, trip.host) from error
+        except NETWORK_ERRORS as error:
+            through = f" through {redact(ask.proxy)}" if ask.proxy else ""
+            raise explain(error, trip.host + through) from error
 
     def _request(self, ask: _Ask, trip: _Trip) -> httpcore2.Request:
         parts = trip.at
@@ -257,52 +331,16 @@ class Client:
         }
         if parts.origin == trip.start.origin:
             headers |= ask.headers
+        if ask.form is not None:
+            headers |= {"Content-Type": FORM, "Content-Length": str(len(ask.form))}
         return httpcore2.Request(
-            "GET",
+            "GET" if ask.form is None else "POST",
             httpcore2.URL(scheme=parts.scheme, host=parts.host, port=parts.port, target=parts.target),
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()],
+            content=ask.form,
             # No read timeout of its own: the deadline of the call is over all of it.
             extensions={"timeout": {"connect": ask.connect_timeout_s}},
         )
-
-
-_NETWORK_ERRORS = (
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.TimeoutException,
-    OSError,  # ssl.SSLError too, when encryption breaks in the middle of a body
-)
-
-
-def explain(error: Exception, host: str) -> Outcome:
-    """The outcome that a failure of the network means. The detail names `host` and quotes nothing from it."""
-    if isinstance(error, httpcore2.TimeoutException):
-        return Retry(Reason.TIMEOUT, f"{host}: no connection in time")
-    if isinstance(error, httpcore2.ProtocolError):
-        return Retry(Reason.BAD_RESPONSE, f"{host}: {_own_words(str(error))}")
-    causes = list(_causes(error))
-    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
-    if tls is not None:
-        words = getattr(tls, "verify_message", None) or tls.reason or "handshake failed"
-        return Retry(Reason.TLS, f"{host}: {str(words).replace('_', ' ').lower()}")
-    number = next((cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno), None)
-    return Retry(Reason.CONNECT, f"{host}: {os.strerror(number) if number else 'the connection was lost'}")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what led to it."""
-    for _ in range(10):
-        if error is None:
-            return
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            yield from error.exceptions
-        error = error.__cause__ or error.__context__
-
-
-def _own_words(message: str) -> str:
-    """A protocol error's message without what it quotes from the peer."""
-    return message.partition(":")[0].partition(" b'")[0].partition("bytearray")[0].strip()[:120]
 
 
 def _headers(response: httpcore2.Response) -> dict[str, str]:

@@ -84,3 +84,9 @@ class ParsedFeed:
     """What was odd about it but did not keep it from being read."""
     ttl_s: int | None = None
     """Seconds between two polls that the feed itself asks for, if it does (RSS ttl, RSS 1.0 syndication)."""
+    children: tuple[str, ...] = ()
+    """Documents that carry its entries instead: the newest sitemaps of a sitemap index."""
+    hub: str | None = None
+    """The server that tells subscribers of its news (WebSub), if it names one."""
+    self_url: str | None = None
+    """Its own URL as it writes it (Atom's ``rel=self``, JSON Feed's ``feed_url``): what hubs know it by."""

@@ -57,6 +57,10 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052; what DNS64 answers on networks
 _ISATAP = 0x00005EFE  # RFC 5214: the upper half of an interface id that carries an IPv4 address
 
 
+# Special-use names: RFC 6761, 6762, 8375, and ICANN's reservation of .internal
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".localdomain", ".lan")
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the operator allows."""
@@ -114,6 +118,22 @@ def check_url(url: str, policy: Policy) -> Parts:
     if why:
         raise Permanent(Reason.BLOCKED_ADDRESS, f"{redact(parts.authority)}: {why}")
     return parts
+
+
+def check_unresolved(parts: Parts, policy: Policy) -> None:
+    """Whether a host may be asked for that a proxy will resolve, so that its addresses are never seen here.
+
+    Names that mean something inside a network only are refused, and ports as for any public host.
+
+    Raises:
+        Permanent: `BLOCKED_ADDRESS`.
+    """
+    if parts.is_address:
+        return  # judged by `check_url`
+    local = "." not in parts.host or parts.host.endswith(_LOCAL_NAMES)
+    why = "a name of a local network" if local else _why_not_port(parts.port, policy)
+    if why:
+        raise Permanent(Reason.BLOCKED_ADDRESS, f"{redact(parts.authority)}: {why}")
 
 
 def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -124,6 +124,11 @@ class Keys:
         """Hash: the links that the feed's last document listed, each with its entry's fingerprint."""
         return self._key("listed", feed_id)
 
+    def websub(self, feed_id: str) -> str:
+        """Hash: a feed's subscription at its hub (fields: worker/feeds/websub.py), under 6 KB. Expires a day
+        after its lease."""
+        return self._key("websub", feed_id)
+
     # -- RQ --------------------------------------------------------------------------------------------
     def queue(self, stage: str) -> str:
         """Name of a stage's RQ queue (RQ adds its own prefix)."""

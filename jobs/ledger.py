@@ -35,6 +35,8 @@ REOPEN_AFTER_S = 600
 """A changed entry opens its link again not sooner than this after the link's end: some change at each poll."""
 _BATCH = 50
 _DAY_MS = 86_400_000
+_HINT_REST_MS = 5_000
+"""Between a feed's last poll and one that somebody asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,14 @@ class Ledger:
 
     def polled(self, feed_id: str, delay_s: float, fields: Mapping[str, Any]) -> bool:
         """Save what a poll learned; ``""`` removes a field. False when the feed was removed meanwhile."""
-        return bool(self._run("polled", feed_id, int(delay_s * 1000), *_flat(fields)))
+        return bool(self._run("polled", feed_id, int(delay_s * 1000), _HINT_REST_MS, *_flat(fields)))
+
+    def hasten(self, feed_id: str) -> bool:
+        """Somebody says that a feed has news: make it due now. False when there is no such feed.
+
+        However often that is said, polls are some seconds apart.
+        """
+        return bool(self._run("hasten", feed_id, _HINT_REST_MS))
 
     def set_delay(self, host: str, seconds: float, *, days: float = 1) -> None:
         """Another time between requests to this host than the general one, for some days."""

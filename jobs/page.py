@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from jobs.entry import Entry
@@ -53,11 +53,11 @@ class Page:
         if self.entry:
             head["entry"] = self.entry.to_json()
         encoded = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
-        return _HEADER.pack(len(encoded)) + encoded + zstd.compress(self.body, level=6)
+        return _HEADER.pack(len(encoded)) + encoded + zstd.compress(self.body, level=3)
 
     @classmethod
     def unpack(cls, value: bytes) -> Self:
-        """The inverse of `pack`.
+        """The inverse of `pack`. Unknown fields (of a newer version) are ignored.
 
         Raises:
             ValueError: not a packed page, or larger than `MAX_BODY_BYTES`.
@@ -68,7 +68,8 @@ class Page:
             unpacking = zstd.ZstdDecompressor()
             body = unpacking.decompress(value[_HEADER.size + size :], max_length=MAX_BODY_BYTES + 1)
             entry = Entry.from_json(head["entry"]) if "entry" in head else None
-            plain = {**_DEFAULTS, **head, "redirects": tuple(head.get("redirects", ()))}
+            known = {name: value for name, value in head.items() if name in _NAMES}
+            plain = {**_DEFAULTS, **known, "redirects": tuple(head.get("redirects", ()))}
             page = cls(**{**plain, "entry": entry, "body": body})
         except (struct.error, zstd.ZstdError, AttributeError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a stored page: {error}") from error
@@ -79,4 +80,5 @@ class Page:
         return page
 
 
+_NAMES = frozenset(field.name for field in fields(Page))
 _DEFAULTS = {"status": 0, "content_type": "", "fetched_ms": 0}

@@ -74,10 +74,8 @@ class Tasks:
         try:
             return self._fetched(begun, self.download(begun.next_url))
         except Stopping:
-            self.ledger.release(
-                begun.link_id, begun.attempt, f"{self.worker} is stopping and hands the link back"
-            )
-            return "released"
+            note = f"{self.worker} is stopping and hands the link back"
+            return "released" if self.ledger.release(begun.link_id, begun.attempt, note) else "overtaken"
         except Outcome as outcome:
             return self._end(begun, outcome)
 
@@ -171,18 +169,18 @@ class Tasks:
     def _end(self, begun: Begun, outcome: Outcome) -> str:
         link, attempt = begun.link_id, begun.attempt
         if isinstance(outcome, Skip):
-            self.ledger.skip(link, attempt, outcome.reason, outcome.detail)
-            return f"skipped: {outcome.reason}"
+            skipped = self.ledger.skip(link, attempt, outcome.reason, outcome.detail)
+            return f"skipped: {outcome.reason}" if skipped else "overtaken"
         wait_s = (
             wait_before_next(outcome, begun.tries, random.random()) if isinstance(outcome, Retry) else None
         )
         if wait_s is None:
-            self.give_up(link, attempt, begun.host, outcome.reason, outcome.detail)
-            return f"failed: {outcome.reason}"
+            failed = self.give_up(link, attempt, begun.host, outcome.reason, outcome.detail)
+            return f"failed: {outcome.reason}" if failed else "overtaken"
         note = f"{outcome.reason} ({outcome.detail}), again in {wait_s:.0f} s"
         block = isinstance(outcome, Retry) and outcome.after_s is not None
-        self.ledger.retry(link, attempt, wait_s, note[:400], block_host=block)
-        return f"later: {outcome.reason}"
+        later = self.ledger.retry(link, attempt, wait_s, note[:400], block_host=block)
+        return f"later: {outcome.reason}" if later else "overtaken"
 
 
 def _now_ms() -> int:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -23,6 +24,7 @@ from redis import ConnectionPool
 
 from jobs.errors import PalmyraError
 from jobs.guard import IPNetwork
+from worker.feeds import backfill
 
 PREFIX = "PALMYRA_"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -65,6 +67,20 @@ def _redis_url(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _public_url(value: str | None) -> str | None:
+    """Without the slash at its end: paths are appended to it."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not value.isascii() or not value.isprintable() or re.search(r"[\s?#@]", value):
+        raise ValueError("not a plain http(s) URL such as https://news.example (no user, query or fragment)")
+    return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """Every option, its default and what it does. Times are in seconds unless the text says otherwise."""
 
@@ -90,6 +106,11 @@ class Settings(BaseSettings):
     host_delay: float = Field(1.0, ge=0, le=3600, description="Seconds between two requests to one domain.")
     poll_min: int = Field(300, ge=1, le=86400, description="Shortest time between two polls of a feed.")
     poll_max: int = Field(86400, ge=1, le=2_592_000, description="Longest time between two polls of a feed.")
+    backfill: str = Field(
+        "50",
+        pattern=backfill.PATTERN,
+        description="What of a new feed's first document is fetched: all, none, or the newest so many links.",
+    )
     fetch_concurrency: int = Field(64, ge=1, le=512, description="Downloads in flight in one fetch worker.")
     article_workers: int = Field(
         os.cpu_count() or 1,
@@ -104,6 +125,10 @@ class Settings(BaseSettings):
     web_port: int = Field(8000, ge=0, le=65535, description="Port the web process listens on.")
     web_password: SecretStr | None = Field(
         None, description="Password of the web pages; required to listen on anything but loopback."
+    )
+    public_url: Annotated[str | None, AfterValidator(_public_url)] = Field(
+        None,
+        description="URL under which the web process is reached from outside; hubs then tell us of news.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged."

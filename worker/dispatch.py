@@ -30,6 +30,8 @@ FUNCTIONS = {FETCH: FETCH_JOB, ARTICLE: ARTICLE_JOB}
 TIMEOUTS_S = {FETCH: 45, ARTICLE: 10}
 ARTICLE_WINDOW_PER_WORKER = 4
 PAGES_PER_WORKER = 200
+MOST_AT_ONCE = 100
+"""Links of one call: what is more follows at once."""
 LONGEST_WAIT_S = 1.0
 TIDY_EVERY_S = 60.0
 CAPACITY_EVERY_S = 0.5
@@ -75,11 +77,13 @@ class Dispatcher:
             article_window=capacity[ARTICLE] * ARTICLE_WINDOW_PER_WORKER,
             host_delay_s=self._host_delay_s,
             max_pages=max(1, capacity[ARTICLE]) * PAGES_PER_WORKER,
+            most=MOST_AT_ONCE,
         )
         for hopeless in handout.hopeless:
             self._give_up(hopeless)
         if handout.leases:
             self._enqueue(handout.leases)
+        if len(handout.leases) == MOST_AT_ONCE:
             return 0.0
         return LONGEST_WAIT_S if handout.wait_ms is None else max(handout.wait_ms / 1000, 0.001)
 

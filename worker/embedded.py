@@ -105,6 +105,11 @@ class EmbeddedRedis:
         """The URL under which any Redis client reaches it."""
         return f"unix://{self.socket}"
 
+    @property
+    def reachable(self) -> bool:
+        """True while the process runs and its socket is there (somebody may have cleaned up too much)."""
+        return self.process is not None and self.process.poll() is None and self.socket.exists()
+
     def start(self) -> None:
         """Start the server and wait until it answers.
 

@@ -74,9 +74,12 @@ def _metadata(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> dict[
 
 
 def _byline(page: Parsed, entry: Entry, site: str | None) -> dict[str, Found[Any]]:
-    """Authors and agency: the first source that names any author; the first that names an agency."""
-    sources = authors.sources(page, entry)
-    lines: list[tuple[str, Byline]] = [(origin, authors.byline(v, site)) for origin, v in sources]
+    """Authors and agency, from the sources up to the first that names an author."""
+    lines: list[tuple[str, Byline]] = []
+    for origin, values in authors.sources(page, entry):
+        lines.append((origin, authors.byline(values, site)))
+        if lines[-1][1].authors:
+            break
     return {
         "authors": fields.first((origin, line.authors) for origin, line in lines),
         "agency": fields.first((origin, line.agency) for origin, line in lines),

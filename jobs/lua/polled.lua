@@ -1,11 +1,15 @@
 -- Saves what a poll learned about its feed (validators included) and when it is next due.
--- ARGV: feed, delay_ms, then field, value … ; an empty value removes the field
+-- ARGV: feed, delay_ms, rest_ms, then field, value … ; an empty value removes the field. When somebody said
+--       during the poll that there are news (see hasten.lua), the feed is due again after the rest.
 -- Returns 1, or 0 when the feed was removed meanwhile.
 local key = K.feed(ARGV[1])
 if redis.call('EXISTS', key) == 0 then return 0 end
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', key, ARGV[i]) else redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 end
-redis.call('HSET', key, 'next', int(wall + tonumber(ARGV[2])))
-redis.call('ZADD', K.feeds, 'XX', int(now + tonumber(ARGV[2])), ARGV[1])
+local delay = tonumber(ARGV[2])
+if redis.call('HEXISTS', key, 'hinted') == 1 then delay = math.min(delay, tonumber(ARGV[3])) end
+redis.call('HDEL', key, 'leased', 'hinted')
+redis.call('HSET', key, 'next', int(wall + delay))
+redis.call('ZADD', K.feeds, 'XX', int(now + delay), ARGV[1])
 return 1

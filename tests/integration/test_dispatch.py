@@ -104,7 +104,7 @@ def test_jobs_say_what_they_do_in_our_own_words(redis: Redis, keys: Keys) -> Non
     worker(redis, keys, ARTICLE, "w2", concurrency=1)
     one = dispatcher(redis, keys)
     one.ledger.discover(FEED, [found(1, "ex-<b>ample.test")])
-    assert one.step() == 0, "there may be more to do at once"
+    assert one.step() > 0, "all that was due is handed out"
     begun = one.ledger.begin(found(1).id, FETCH, 1, "w1")
     assert begun is not None
     one.ledger.store(begun, b"page", begun.url, "fetched")

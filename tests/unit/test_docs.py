@@ -1,25 +1,24 @@
-"""The documentation says what the code does: options, reasons, commands, examples, links."""
+"""The documentation says what the code does: options, reasons, commands, examples, links.
+
+``python -m tests.unit.test_docs`` writes what is made from the settings: the README's table and .env.example.
+"""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote
+from typing import Any
 
 import pytest
-import typer
-from dotenv import dotenv_values
-from pydantic import SecretStr
 from typer.main import get_command
 
-from jobs.errors import MEANING, Reason
+from jobs.errors import MEANING
+from worker import metrics
 from worker.cli import app
 from worker.config import PREFIX, Settings, load
+from worker.feeds.errors import MEANING as FEED_MEANING
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -37,6 +36,8 @@ def default(name: str) -> str:
     if name == "article_workers":
         return ""  # the machine's cores: not the same everywhere
     value = Settings.model_fields[name].default
+    if isinstance(value, float):
+        return f"{value:g}"
     return ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
@@ -65,3 +66,120 @@ def env_example() -> str:
 
 def setting(name: str) -> str:
     return f"# {PREFIX}{name.upper()}={default(name)}"
+
+
+def leaves(command: Any, path: str = "palmyra") -> set[str]:
+    """Every command that does something, as it is typed."""
+    group = getattr(command, "commands", None)
+    return (
+        {path} if group is None else {leaf for n, one in group.items() for leaf in leaves(one, f"{path} {n}")}
+    )
+
+
+COMMANDS = leaves(get_command(app))
+
+
+def fenced(text: str, *languages: str) -> list[str]:
+    """The contents of the code blocks in these languages."""
+    return [
+        code
+        for language, code in re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
+        if language in languages
+    ]
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading of the second level."""
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of a table, without its head."""
+    cells = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in cells[2:]]
+
+
+def test_readme_has_every_option() -> None:
+    """With its default and what it does."""
+    assert option_table() in README, "python -m tests.unit.test_docs writes it"
+
+
+def test_env_example_has_every_option(tmp_path: Path) -> None:
+    """With its default: uncommented as a whole, it is valid and changes nothing."""
+    text = (ROOT / ".env.example").read_text()
+    assert text == env_example()
+    example = tmp_path / ".env"
+    example.write_text(re.sub(r"^# (PALMYRA_)", r"\1", text, flags=re.M))
+    assert load({}, example).settings == load({}, tmp_path / "none").settings
+
+
+def test_readme_has_every_command() -> None:
+    """All commands at a glance, and none that does not exist."""
+    listed = set()
+    for line in fenced(section(README, "Commands"), "text")[0].splitlines():
+        *path, last = line.split("  ")[0].split()
+        listed |= {" ".join([*path, name]) for name in last.split("|")}
+    assert listed == COMMANDS
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_commands_in_the_documentation_exist(page: Path) -> None:
+    """Whatever a reader copies to the command line is a command, or a group and a command in it."""
+    text = page.read_text()
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    typed = re.findall(r"\bpalmyra( [a-z]+)( [a-z]+)?", "\n".join([*fenced(text, "sh", "console"), *inline]))
+    assert typed
+    for first, second in typed:
+        assert {f"palmyra{first}", f"palmyra{first}{second}"} & COMMANDS, f"palmyra{first}{second}"
+
+
+@pytest.mark.parametrize("name", ["consume.sh", "consume.py", "consume.mjs"])
+def test_readme_shows_the_examples_that_are_tested(name: str) -> None:
+    """Character by character."""
+    code = (ROOT / "examples" / name).read_text()
+    assert code in fenced(README, "sh", "python", "js"), f"examples/{name} and the README differ"
+
+
+@pytest.mark.parametrize(
+    ("heading", "meanings"),
+    [("When a link brings no article", MEANING), ("When a feed brings no links", FEED_MEANING)],
+)
+def test_operators_find_every_reason(heading: str, meanings: Mapping[str, str]) -> None:
+    """Each reason word, its meaning as the commands print it, and what to do."""
+    found = rows(section(OPERATING, heading))
+    assert [(word, meaning) for word, meaning, _ in found] == [
+        (f"`{reason}`", meaning) for reason, meaning in meanings.items()
+    ]
+    assert all(advice for _, _, advice in found)
+
+
+def test_operators_find_only_metrics_that_exist() -> None:
+    """What is recommended to alert on is exported under that name."""
+    named = set(re.findall(r"`((?:palmyra|rq)_[a-z_]+)", OPERATING))
+    assert named
+    assert named <= {spec.name for spec in metrics.ALL}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files exist, and headings that are jumped to."""
+    text = page.read_text()
+    anchors = {
+        re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def write() -> None:
+    """Bring the README's table of options and .env.example up to date."""
+    table = re.compile(r"\| option \| default \|.*?(?=\n\n)", re.S)
+    (ROOT / "README.md").write_text(table.sub(lambda _: option_table(), README))
+    (ROOT / ".env.example").write_text(env_example())
+
+
+if __name__ == "__main__":
+    write()

@@ -147,7 +147,7 @@ def web() -> None:
     from worker.web import run
 
     loaded = start("web")
-    run(loaded, factory.connect(loaded))
+    run(loaded, factory.connect(loaded, patient=False))  # whoever looks at a page waits for it
 
 
 def up(
@@ -223,9 +223,10 @@ def _up(loaded: Settings, demo: bool | None, server: EmbeddedRedis | None) -> No
 
 
 def _keep(server: EmbeddedRedis | None) -> None:
-    """Start the embedded Redis again when it died; its append-only file has what it knew."""
-    if server and server.process and server.process.poll() is not None:
-        log.warning("redis_died", code=server.process.returncode)
+    """Start the embedded Redis again when it died or lost its socket; its file has what it knew."""
+    if server and not server.reachable:
+        log.warning("redis_died", socket=str(server.socket))
+        server.stop()
         server.start()
         log.info("redis_restarted")
 

@@ -13,6 +13,7 @@ from jobs.entry import Entry, Image
 from worker.feeds.dates import rfc3339
 from worker.feeds.links import web_link
 from worker.feeds.plain import clip, plain, printable
+from worker.feeds.unwrap import is_sealed, unwrap
 
 MAX_ENTRIES = 1_000
 MAX_TITLE_CHARS = 1_000
@@ -72,6 +73,10 @@ class Document:
     notes: tuple[str, ...] = ()
     ttl_s: int | None = None
     """See `ParsedFeed`."""
+    children: tuple[str, ...] = ()
+    """See `ParsedFeed`."""
+    hub_link: str | None = None
+    self_link: str | None = None
 
 
 def collect(raws: Iterable[Raw], *, base: str, now: datetime) -> tuple[tuple[Entry, ...], list[str]]:
@@ -91,7 +96,7 @@ def collect(raws: Iterable[Raw], *, base: str, now: datetime) -> tuple[tuple[Ent
         else:
             by_url[entry.url] = entry
     entries = tuple(by_url.values())
-    kept = _newest(entries)
+    kept = newest(entries)
     if len(kept) < len(entries):
         odd[f"over the limit of {MAX_ENTRIES:,}: only the newest were kept"] = len(entries) - len(kept)
     return kept, [f"{count:,} {'entry' if count == 1 else 'entries'} {what}" for what, count in odd.items()]
@@ -104,9 +109,12 @@ def language_tag(raw: object) -> str | None:
 
 
 def _clean(raw: Raw, base: str, now: datetime, odd: Counter[str]) -> Entry | None:
-    url = next((u for u in (web_link(link, base) for link in raw.links) if u), None)
-    if url is None:
+    given = next((u for u in (web_link(link, base) for link in raw.links) if u), None)
+    if given is None:
         return None
+    url = web_link(unwrap(given), base) or given
+    if is_sealed(url):
+        odd["that only Google News can unwrap: the link stays wrapped"] += 1
     summary, content = _texts(raw)
     return Entry(
         url=url,
@@ -179,7 +187,8 @@ def _images(raw: tuple[tuple[str, str | None], ...], base: str) -> tuple[Image, 
     return tuple(found.values())[:MAX_IMAGES]
 
 
-def _newest(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def newest(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """At most `MAX_ENTRIES` of them, in their order."""
     if len(entries) <= MAX_ENTRIES:
         return entries
     by_age = sorted(range(len(entries)), key=lambda i: _moment(entries[i]), reverse=True)

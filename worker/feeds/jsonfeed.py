@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from worker.feeds.entries import Document, Raw, Written
@@ -32,7 +33,17 @@ def read(text: str) -> Document:
         format="json11" if version.endswith("1.1") else "json",
         raws=tuple(_item(item, _text(feed, "language")) for item in items if isinstance(item, dict)),
         notes=notes,
+        hub_link=next(_hubs(feed), None),
+        self_link=_text(feed, "feed_url"),
     )
+
+
+def _hubs(feed: dict[str, Any]) -> Iterator[str]:
+    """Where the feed can be subscribed to by WebSub; other kinds of hubs are left out."""
+    for hub in _list(feed, "hubs"):
+        url = _text(hub, "url") if isinstance(hub, dict) else None
+        if url and (_text(hub, "type") or "").lower() in ("websub", "pubsubhubbub"):
+            yield url
 
 
 def _load(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a feed document says: RSS, RDF, Atom or JSON Feed, whatever state it is in."""
+"""What a feed document says: RSS, RDF, Atom, JSON Feed or a sitemap, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime
 
 from jobs.entry import ParsedFeed
-from worker.feeds import dangers, jsonfeed, xmlfeed
+from worker.feeds import dangers, jsonfeed, sitemap, xmlfeed
 from worker.feeds.decode import decode
 from worker.feeds.entries import MAX_TITLE_CHARS, Document, collect, language_tag
 from worker.feeds.errors import FeedError, FeedReason
+from worker.feeds.gunzip import gunzip
 from worker.feeds.links import web_link
 from worker.feeds.plain import plain
 
@@ -54,8 +55,8 @@ def parse(body: bytes, *, url: str, content_type: str = "", now: datetime | None
 
 def _parse(body: bytes, url: str, content_type: str, now: datetime) -> ParsedFeed:
     dangers.check_size(body)
-    decoded = decode(body, content_type)
-    document = _read(decoded.text, url)
+    decoded = decode(gunzip(body), content_type)
+    document = _read(decoded.text, url, now)
     entries, odd = collect(document.raws, base=url, now=now)
     return ParsedFeed(
         title=plain(document.title or "", MAX_TITLE_CHARS),
@@ -63,15 +64,25 @@ def _parse(body: bytes, url: str, content_type: str, now: datetime) -> ParsedFee
         language=language_tag(document.language),
         entries=entries,
         format=document.format,
-        notes=(*decoded.notes, *document.notes, *odd, *(() if document.raws else ("it lists no entries",))),
+        notes=(*decoded.notes, *document.notes, *odd, *_emptiness(document)),
         ttl_s=document.ttl_s,
+        children=document.children,
+        hub=web_link(document.hub_link, url),
+        self_url=web_link(document.self_link, url),
     )
 
 
-def _read(text: str, url: str) -> Document:
+def _emptiness(document: Document) -> tuple[str, ...]:
+    return () if document.raws or document.children else ("it lists no entries",)
+
+
+def _read(text: str, url: str, now: datetime) -> Document:
     if text[0] in "{[":
         return jsonfeed.read(text)
     root = root_element(text)
+    if root.rpartition(":")[2].lower() in sitemap.ROOTS:
+        dangers.check(text)
+        return sitemap.read(text, root, url=url, now=now)
     if root.lower() in ("html", "body") or not _FEED_ELEMENT.search(text):
         raise _not_a_feed(text, root, url)
     dangers.check(text)
@@ -120,8 +131,6 @@ def _not_a_feed(text: str, root: str, url: str) -> FeedError:
         return FeedError(
             FeedReason.NOT_A_FEED, "it is a web page" + (f" (“{name}”)" if name else "") + hint, feeds
         )
-    if root.lower() in ("urlset", "sitemapindex"):
-        return FeedError(FeedReason.NOT_A_FEED, "it is a sitemap")
     if root.lower() == "opml":
         return FeedError(
             FeedReason.NOT_A_FEED, "it is an OPML list of feeds: import it with `palmyra feeds import`"

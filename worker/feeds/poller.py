@@ -23,19 +23,24 @@ from jobs.entry import Entry, ParsedFeed
 from jobs.errors import Outcome, PalmyraError, Reason, Retry
 from jobs.ledger import Ledger
 from jobs.link import Found
-from jobs.urls import domain, link_id
+from jobs.urls import domain, link_id, split
+from worker.feeds import turns
+from worker.feeds.children import follow
 from worker.feeds.errors import FeedError
 from worker.feeds.freshness import max_age_s
 from worker.feeds.parser import Parser
 from worker.feeds.registry import Feed, Registry
 from worker.feeds.schedule import Bounds, Brought, Next, next_poll
+from worker.feeds.sitemap import INDEX
+from worker.feeds.turns import Turn
 
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
 )
 LEASE_S = 120.0
-"""A poll's download (30 s), wait for its host (30 s) and parse (10 s) fit into it."""
+"""A poll's download (30 s), wait for its host (30 s), parse (10 s) and children (40 s) fit into it."""
+PAUSED_S = 10 * 365 * 86400.0
 POLLS_AT_A_TIME = 64
 LONGEST_SLEEP_S = 1.0
 DEMO_POLL_S = 2.0
@@ -76,6 +81,7 @@ class Poller:
         self.parser = parser
         self._bounds = bounds
         self._host_delay_s = host_delay_s
+        self._turn = turns.shared(ledger, host_delay_s)
         self._polls: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -114,6 +120,9 @@ class Poller:
         feed = await asyncio.to_thread(self.registry.get, feed_id)
         if feed is None:
             return
+        if feed.paused:
+            await self._save(feed, Next(PAUSED_S, "paused by the operator"), {})
+            return
         try:
             host = domain(feed.login.url)
         except Outcome as error:  # not registered by our commands, which check it
@@ -127,17 +136,23 @@ class Poller:
         await asyncio.sleep(wait_s)
         await self._learn(feed, await self.ask(feed))
 
-    async def ask(self, feed: Feed) -> Poll:
-        """Poll one feed: the conditional request and the parse. Writes nothing."""
+    async def ask(self, feed: Feed, turn: Turn | None = None) -> Poll:
+        """Poll one feed: the conditional request and the parse. Writes nothing.
+
+        Args:
+            turn: how to wait before further requests (of an index's sitemaps), if not for the shared slots.
+        """
         validators = {"If-None-Match": feed.etag, "If-Modified-Since": feed.modified}
-        headers = feed.login.headers | {name: value for name, value in validators.items() if value}
+        if feed.format == INDEX:  # it may stay as it is while what it names changes
+            validators = {}
+        headers = feed.request_headers | {name: value for name, value in validators.items() if value}
         try:
-            answer = await self.client.get(feed.login.url, headers=headers, accept=ACCEPT)
-            return await self._read(feed, answer)
+            answer = await self.client.get(feed.login.url, headers=headers, accept=ACCEPT, proxy=feed.proxy)
+            return await self._read(feed, answer, turn or self._turn)
         except (Outcome, FeedError) as error:
             return Poll(error=error)
 
-    async def _read(self, feed: Feed, answer: Answer) -> Poll:
+    async def _read(self, feed: Feed, answer: Answer, turn: Turn) -> Poll:
         if answer.status == 304 and (feed.etag or feed.modified):
             return Poll(unchanged="not_modified", answer=answer, body_hash=feed.body_hash)
         if answer.status != 200:
@@ -151,7 +166,35 @@ class Poller:
             )
         except FeedError as error:
             return Poll(error=error, answer=answer)
+        if parsed.children:
+            return await self._follow(feed, parsed, answer, turn)
         return Poll(parsed=parsed, answer=answer, body_hash=body_hash)
+
+    async def _follow(self, feed: Feed, index: ParsedFeed, answer: Answer, turn: Turn) -> Poll:
+        """The poll of a sitemap index: its newest sitemaps belong to its body."""
+
+        async def ask(url: str) -> tuple[Answer, ParsedFeed]:
+            await turn(url)
+            return await self._child(feed, url)
+
+        followed = await follow(index, ask)
+        if followed.error:
+            return Poll(error=followed.error, answer=answer)
+        body_hash = hashlib.sha256(answer.body + b"".join(followed.bodies)).hexdigest()[:16]
+        if body_hash == feed.body_hash:
+            return Poll(unchanged="same_body", answer=answer, body_hash=body_hash)
+        return Poll(parsed=followed.parsed, answer=answer, body_hash=body_hash)
+
+    async def _child(self, feed: Feed, url: str) -> tuple[Answer, ParsedFeed]:
+        """One sitemap of a feed that is an index. Raises Outcome or FeedError."""
+        own = split(url).origin == split(feed.login.url).origin
+        headers = feed.request_headers if own else {}
+        answer = await self.client.get(url, headers=headers, accept=ACCEPT, proxy=feed.proxy)
+        if answer.status != 200:
+            raise status_error(answer)
+        return answer, await self.parser.parse(
+            answer.body, url=answer.final_url, content_type=answer.content_type
+        )
 
     async def _learn(self, feed: Feed, poll: Poll) -> None:
         """Write what the poll brought: entries first, then validators and the next poll."""

@@ -6,15 +6,22 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+from urllib.parse import quote
 
 from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
 
 from jobs.entry import FeedInfo
 from jobs.keys import Keys
 from jobs.urls import redact
+from worker.feeds import headers
 from worker.feeds.login import Login, login
+
+SAME_AS = "same_as"
+"""The only field of a hash that stands for a feed's new URL: the id that the feed has kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,19 @@ class Feed:
     newest: int = 0
     """When it last brought a new link."""
     format: str = ""
+    tags: str = ""
+    """The operator's own, joined by commas."""
+    headers: str = field(default="", repr=False)
+    """Sent to the feed's own origin: see worker/feeds/headers.py."""
+    user: str = field(default="", repr=False)
+    """For HTTP Basic authentication, as typed; goes before what the URL carries."""
+    password: str = field(default="", repr=False)
+    proxy: str = field(default="", repr=False)
+    """URL of the proxy that it is polled through."""
+    paused: bool = False
+    """Keeps its place, but is not polled."""
+    backfill: str = ""
+    """What of its first document is fetched (see worker/feeds/backfill.py), when that is not the setting."""
 
     @property
     def public_url(self) -> str:
@@ -66,7 +86,26 @@ class Feed:
     @property
     def login(self) -> Login:
         """The URL that is asked for, and what opens it."""
-        return login(self.url)
+        given = login(self.url)
+        if self.user or self.password:
+            return Login(given.url, quote(self.user, safe=""), quote(self.password, safe=""))
+        return given
+
+    @property
+    def request_headers(self) -> dict[str, str]:
+        """What the operator wants sent, to the feed's own origin only."""
+        return headers.parse(self.headers) | self.login.headers
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Every field as it may be shown: no secrets."""
+        return asdict(self) | {
+            "url": self.public_url,
+            "tags": [tag for tag in self.tags.split(",") if tag],
+            "headers": headers.masked(headers.parse(self.headers)),
+            "password": "***" if self.password else "",
+            "proxy": redact(self.proxy),
+        }
 
     @property
     def info(self) -> FeedInfo:
@@ -92,16 +131,26 @@ class Registry:
         self.keys = keys
 
     def add(
-        self, url: str, *, title: str = "", site_url: str = "", folders: str = "", demo: bool = False
+        self,
+        url: str,
+        *,
+        title: str = "",
+        site_url: str = "",
+        folders: str = "",
+        tags: str = "",
+        backfill: str = "",
+        demo: bool = False,
     ) -> bool:
         """Register a feed, due now. False when it is registered already (nothing changes)."""
         new = feed_id(url)
-        if self.redis.zscore(self.keys.feeds, new) is not None:
+        if self._is_known(new):
             return False
         given: dict[str, str | int] = {
             "title": title,
             "site_url": site_url,
             "folders": folders,
+            "tags": tags,
+            "backfill": backfill,
             "added": int(time.time() * 1000),
         }
         given |= {"demo": int(demo), "url": url}
@@ -112,6 +161,54 @@ class Registry:
             pipe.zadd(self.keys.feeds, {new: 0}, nx=True)
             return bool(pipe.execute()[-1])
 
+    def _is_known(self, feed_id_: str) -> bool:
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zscore(self.keys.feeds, feed_id_)
+            pipe.hget(self.keys.feed(feed_id_), SAME_AS)
+            return any(found is not None for found in pipe.execute())
+
+    def edit(self, feed: Feed, given: Mapping[str, str | int], *, next_ms: int | None = None) -> bool:
+        """Change fields of a feed; an empty value removes one. False when it was removed meanwhile.
+
+        A new `url` leaves the id as it is, so that articles and links still find their feed; the feed is then
+        known by its old URL and the new one (which the caller has made sure is not another feed's).
+
+        Args:
+            next_ms: when it is next polled, ms since the epoch; 0: at once; None: as before.
+        """
+        key = self.keys.feed(feed.id)
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.watch(key)  # type: ignore[no-untyped-call]  # redis-py's, without annotations
+            if not pipe.exists(key):
+                return False
+            pipe.multi()
+            self._set(pipe, key, given)
+            if "url" in given:
+                self._rename(pipe, feed, str(given["url"]))
+            if next_ms is not None:
+                pipe.hset(key, "next", next_ms or int(time.time() * 1000))
+                pipe.zadd(self.keys.feeds, {feed.id: next_ms}, xx=True)
+            try:
+                pipe.execute()
+            except WatchError:  # a poll ended just now, or it was removed
+                return self.edit(feed, given, next_ms=next_ms)
+        return True
+
+    def _set(self, pipe: Pipeline, key: str, given: Mapping[str, str | int]) -> None:
+        for name, value in given.items():
+            if value == "":
+                pipe.hdel(key, name)
+            else:
+                pipe.hset(key, name, value)
+
+    def _rename(self, pipe: Pipeline, feed: Feed, url: str) -> None:
+        """Let a feed be found by its new URL, whose hash is another id."""
+        old, new = feed_id(feed.url), feed_id(url)
+        if old not in (feed.id, new):
+            pipe.delete(self.keys.feed(old))
+        if new != feed.id:
+            pipe.hset(self.keys.feed(new), SAME_AS, feed.id)
+
     def remove(self, url_or_id: str) -> Feed | None:
         """Forget a feed; its links stay. Returns what was removed, None when there was no such feed."""
         feed = self.get(url_or_id)
@@ -119,6 +216,7 @@ class Registry:
             with self.redis.pipeline(transaction=True) as pipe:
                 pipe.zrem(self.keys.feeds, feed.id)
                 pipe.delete(self.keys.feed(feed.id), self.keys.listed(feed.id))
+                pipe.delete(self.keys.feed(feed_id(feed.url)))  # another id's, if it got a new URL
                 pipe.execute()
         return feed
 
@@ -127,6 +225,10 @@ class Registry:
         asked = url_or_id.encode("utf-8", "replace").decode()  # a terminal may send bytes that are no text
         for candidate in (asked, feed_id(asked)):
             raw: Any = self.redis.hgetall(self.keys.feed(candidate))
+            same: Any = raw.get(SAME_AS.encode())
+            if same:
+                candidate = same.decode()
+                raw = self.redis.hgetall(self.keys.feed(candidate))
             if raw.get(b"url"):
                 return _feed(candidate, raw)
         return None

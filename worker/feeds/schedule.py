@@ -1,49 +1,43 @@
 """When a feed is polled next, and why, in words. Pure: what happened goes in, a delay comes out.
 
-The rule: an interval per feed, multiplied. What comes faster than we look shortens it, each poll without news
-lengthens it a little, so that it settles where about one poll in five brings something, and grows by about a
-sixth of the time a feed has been silent. Errors do not change it; they only put the next poll off.
+The rule: **a poll is worth a minute of a link's waiting.** From a feed's rhythm follows how many links have
+probably come by any moment, and how long they have waited together; when that reaches `WORTH_S`, it is time
+to look. Intervals then go with one over the square root of the pace, which gives the shortest waiting for a
+number of requests [1]; and a feed that sleeps at night is let sleep, and asked soon after it wakes. Errors do
+not change the rhythm; they only put the next poll off (see backoff.py).
+
+[1] K. C. Sia, J. Cho, H.-K. Cho: Efficient Monitoring Algorithm for Fast News Alerts, IEEE TKDE 19 (7), 2007.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from jobs.errors import Reason
-from worker.feeds.errors import FeedReason
+from worker.feeds import rhythm as rhythms
+from worker.feeds.backoff import MAX_RETRY_AFTER_S, after_failure
+from worker.feeds.rhythm import DAY_S, Rhythm, Shape, shape
+from worker.feeds.skips import allowed_from, unpack
+from worker.feeds.spans import clamp, duration
 
+WORTH_S = 60.0
+"""Seconds of one link's waiting that a request is worth."""
 FIRST_INTERVAL_S = 900.0
-"""After the first poll, whose entries may be from any time."""
-FASTER = 0.5
-SLOWER = 1.2
+"""What follows from it for a feed of which nothing is known."""
+FILL = 1 / 3
+"""A document is read again before more than this part of its entries has probably been replaced."""
+PATIENCE_TIMES = 3.0
+"""Publications that may be overdue before the feed is taken to have slowed down."""
+AFTER_GAP = 0.25
+"""After a gap the next poll comes within this part of the time since the last one."""
 JITTER = 0.1
 """The next poll is up to this part of the interval earlier or later, so that feeds don't march in step."""
 MAX_HINT_S = 3600.0
 """Wishes for rarer polls (ttl, max-age) are believed up to here: many say a day and publish hourly."""
-REFUSED_S = 1800.0
-"""First wait when asking again soon can't help."""
-BUSY_S = 900.0
-"""First wait when the site has too much to do and doesn't say for how long."""
-GONE_S = 7 * 86400.0
-MAX_RETRY_AFTER_S = 7 * 86400.0
-
-_REFUSED: frozenset[str] = frozenset(
-    {
-        Reason.NOT_FOUND,
-        Reason.FORBIDDEN,
-        Reason.HTTP_ERROR,
-        Reason.REDIRECT_LOOP,
-        Reason.BAD_REDIRECT,
-        Reason.NOT_HTML,
-        Reason.TOO_LARGE,
-        Reason.TLS,
-        Reason.BLOCKED_ADDRESS,
-        Reason.BAD_URL,
-        *(set(FeedReason) - {FeedReason.EMPTY, FeedReason.TRUNCATED}),
-    }
-)
-"""Everything else (timeouts, DNS, 5xx, a document that is cut off) may be over in minutes."""
+SKIP_SPREAD_S = 600.0
+"""After hours to be skipped, feeds are asked over this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,10 @@ class Brought:
     """Links nobody had seen before."""
     unchanged: bool = False
     """The document is the same (304, or the same bytes)."""
+    listed: int = 0
+    """Links in the document, when it was read."""
+    published_ms: tuple[int | None, ...] = ()
+    """When the links were published that *this feed* did not list before; None where it does not say."""
     error: str | None = None
     """The reason word of a failure (`Reason` or `FeedReason`); None: the poll succeeded."""
     retry_after_s: float | None = None
@@ -73,7 +71,7 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """When the next poll is."""
+    """When the next poll is, and what is to be kept of this one."""
 
     delay_s: float
     """Seconds from now."""
@@ -81,14 +79,16 @@ class Next:
     """One clause for the operator."""
     interval_s: float | None = None
     """The feed's interval from now on, to be kept; None: as it was."""
+    rhythm: Rhythm | None = None
+    """What is now known of its rhythm; None: as it was."""
+    gap: bool = False
+    """No overlap with the last document: links were probably missed."""
+    gone: bool = False
+    """The site says for good that it is not there."""
 
 
 class Polled(Protocol):
     """What is known of a feed from before the poll (`worker.feeds.registry.Feed` has it)."""
-
-    @property
-    def interval(self) -> int:
-        """Seconds; 0 before the first poll."""
 
     @property
     def pinned(self) -> int:
@@ -98,82 +98,165 @@ class Polled(Protocol):
     def failures(self) -> int:
         """Failed polls in a row, the present one not counted."""
 
+    @property
+    def missing(self) -> int:
+        """Since when it answers nothing but 404 or 410 (ms since the epoch); 0: it does not."""
 
-def next_poll(feed: Polled, brought: Brought, bounds: Bounds, chance: float) -> Next:
+    @property
+    def rhythm(self) -> str:
+        """`Rhythm.text`; empty before the first poll."""
+
+    @property
+    def listed(self) -> int:
+        """Links in its last document."""
+
+    @property
+    def skip_hours(self) -> str:
+        """`skips.pack`."""
+
+    @property
+    def skip_days(self) -> str:
+        """The same."""
+
+
+def next_poll(feed: Polled, brought: Brought, bounds: Bounds, chance: float, *, now_ms: int) -> Next:
     """When to poll again.
 
     Args:
-        feed: as it was before the poll.
+        feed: as it was before the poll, but for the hours and days to be skipped: as the poll found them.
         brought: what the poll brought.
         bounds: of intervals and of waits after errors. Only these may lie outside: a pinned interval, a
             Retry-After, and a feed that is gone.
         chance: a random number in [0, 1), for the jitter.
+        now_ms: the present, ms since the epoch.
     """
     if brought.error:
-        return _after_error(feed, brought, bounds, chance)
+        return _after_error(feed, brought, bounds, chance, now_ms)
+    before, gap = Rhythm.parse(feed.rhythm), is_gap(feed, brought)
+    if before is None:
+        known = rhythms.first(brought.published_ms, now_ms)
+    else:
+        known = rhythms.learn(before, brought.published_ms, now_ms, gap=gap)
     if feed.pinned:
-        return _not_before(Next(feed.pinned, f"pinned to every {duration(feed.pinned)}"), brought)
-    interval_s, because = _learned(feed, brought, bounds)
-    hint_s = min(max(brought.max_age_s or 0, brought.ttl_s or 0), MAX_HINT_S, bounds.max_s)
-    if hint_s > interval_s:
-        whose = "its server" if (brought.max_age_s or 0) >= hint_s else "the feed"
-        because += f", but {whose} asks for polls no closer than {duration(hint_s)}"
-    wait_s = max(interval_s, hint_s)
-    delay_s = _clamp(wait_s * (1 + JITTER * (2 * chance - 1)), max(bounds.min_s, hint_s), bounds.max_s)
-    return _not_before(Next(delay_s, because, interval_s), brought)
-
-
-def _learned(feed: Polled, brought: Brought, bounds: Bounds) -> tuple[float, str]:
-    """The interval from now on, and why."""
-    if not feed.interval:
-        interval_s = _clamp(FIRST_INTERVAL_S, bounds.min_s, bounds.max_s)
-        return (
-            interval_s,
-            f"polled for the first time: every {duration(interval_s)} until its rhythm is known",
-        )
-    old_s = _clamp(feed.interval, bounds.min_s, bounds.max_s)
-    if brought.new:
-        # Many at once: the interval that would have brought one each time.
-        interval_s = _clamp(old_s * min(FASTER, 1 / brought.new), bounds.min_s, bounds.max_s)
-        what = "1 new link" if brought.new == 1 else f"{brought.new:,} new links"
-        return interval_s, _change(what, "more often", "the shortest interval", interval_s, old_s)
-    interval_s = _clamp(old_s * SLOWER, bounds.min_s, bounds.max_s)
-    what = "not changed" if brought.unchanged else "changed, but no new links"
-    return interval_s, _change(what, "a little less often", "the longest interval", interval_s, old_s)
-
-
-def _change(what: str, how: str, end: str, interval_s: float, old_s: float) -> str:
-    if interval_s == old_s:
-        return f"{what}: already at {end}, {duration(interval_s)}"
-    return f"{what}: polled {how}, every {duration(interval_s)}"
-
-
-def _after_error(feed: Polled, brought: Brought, bounds: Bounds, chance: float) -> Next:
-    failures = feed.failures + 1
-    times = "failed" if failures == 1 else f"failed {failures:,} times in a row"
-    said = f"{times} ({brought.error})"
-    if brought.error == Reason.GONE:
-        wait_s = max(GONE_S, bounds.max_s)
-        return Next(
-            wait_s * (1 + JITTER * chance), f"the site says it is gone: asked every {duration(wait_s)}"
-        )
-    if brought.retry_after_s is not None:
-        wait_s = _clamp(brought.retry_after_s, bounds.min_s, max(MAX_RETRY_AFTER_S, bounds.min_s))
-        because = f"{said}: the site asks to wait {duration(brought.retry_after_s)}"
-        return Next(max(wait_s * (1 + JITTER * chance), feed.pinned), because)
-    first_s = _clamp(_first_wait_s(brought.error or ""), bounds.min_s, bounds.max_s)
-    doubled_s = first_s * 2.0 ** min(failures - 1, 30)
-    delay_s = _clamp(doubled_s * (1 + JITTER * chance), bounds.min_s, bounds.max_s)
-    most = "" if doubled_s < bounds.max_s else ", the longest wait"
-    return Next(
-        max(delay_s, feed.pinned), f"{said}: asked again after {duration(max(delay_s, feed.pinned))}{most}"
+        after = Next(feed.pinned, f"pinned to every {duration(feed.pinned)}", rhythm=known, gap=gap)
+        return _not_before(after, brought)
+    plan = _plan(known, brought.listed or feed.listed, bounds)
+    if gap and before is not None:
+        plan = _sooner(plan, now_ms / 1000 - before.at_s, bounds)
+    head = _what(brought) if before else "polled for the first time"
+    because = f"{head}; {plan.because}: every {duration(plan.interval_s)}{plan.limit}"
+    after = _hinted(
+        Next(plan.interval_s, because, plan.interval_s, known, gap), plan, brought, bounds, chance
     )
+    return _not_before(_allowed(feed, after, bounds, now_ms, chance), brought)
 
 
-def _first_wait_s(error: str) -> float:
-    if error in _REFUSED:
-        return REFUSED_S
-    return BUSY_S if error == Reason.RATE_LIMITED else 0.0
+def is_gap(feed: Polled, brought: Brought) -> bool:
+    """Whether links were probably missed: several are listed, and none of them was in the last document."""
+    return bool(feed.listed) and brought.listed >= 2 and len(brought.published_ms) >= brought.listed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the rhythm asks for."""
+
+    interval_s: float
+    because: str
+    limit: str
+    """What keeps the interval from being longer or shorter, in words."""
+    usual_gap_s: float
+    """Between two publications at this hour."""
+
+
+def _plan(known: Rhythm, listed: int, bounds: Bounds) -> Plan:
+    form = shape(known)
+    slowed = max(1.0, known.overdue / PATIENCE_TIMES)
+    pace = known.links_a_day / DAY_S / slowed**2
+    most = listed * FILL if listed >= 2 else math.inf
+    wanted_s, filled = _until_worth(form, pace, known.at_s, bounds.max_s, most)
+    interval_s = clamp(wanted_s, bounds.min_s, bounds.max_s)
+    limit = ""
+    if wanted_s <= bounds.min_s:
+        limit = ", the shortest interval"
+    elif wanted_s >= bounds.max_s:
+        limit = ", the longest interval"
+    elif filled:
+        limit = f", since its document holds only {listed} links"
+    times_now = known.times_a_day * form.at(known.at_s) / DAY_S
+    return Plan(interval_s, _rhythm_words(known, form, slowed), limit, 1 / times_now * slowed)
+
+
+def _until_worth(
+    form: Shape, pace: float, start_s: float, longest_s: float, most: float
+) -> tuple[float, bool]:
+    """Seconds until the links that come have waited `WORTH_S` together, and whether `most` came before that.
+
+    Args:
+        pace: links a second in a usual hour.
+        most: links that may come at most.
+    """
+    come, waited, at_s, end_s = 0.0, 0.0, start_s, start_s + longest_s
+    while at_s < end_s:
+        span_s = min((at_s // 3600 + 1) * 3600, end_s) - at_s
+        rate = pace * form.at(at_s)
+        # waited + come*t + rate*t²/2 = WORTH_S, in a form that is exact when the rate is next to nothing
+        left = WORTH_S - waited
+        worth_s = 2 * left / (come + math.sqrt(come * come + 2 * rate * left)) if come or rate else math.inf
+        full_s = (most - come) / rate if rate else math.inf
+        if min(worth_s, full_s) <= span_s:
+            return at_s - start_s + min(worth_s, full_s), full_s < worth_s
+        waited += come * span_s + rate * span_s * span_s / 2
+        come += rate * span_s
+        at_s += span_s
+    return longest_s, False
+
+
+def _sooner(plan: Plan, since_last_s: float, bounds: Bounds) -> Plan:
+    interval_s = clamp(min(plan.interval_s, since_last_s * AFTER_GAP), bounds.min_s, bounds.max_s)
+    because = f"nothing in it was in the last one, some links were probably missed; {plan.because}"
+    return Plan(interval_s, because, plan.limit if interval_s == plan.interval_s else "", plan.usual_gap_s)
+
+
+def _hinted(after: Next, plan: Plan, brought: Brought, bounds: Bounds, chance: float) -> Next:
+    """With jitter, and as the publisher wishes, as far as what it publishes does not contradict that."""
+    wish_s = max(brought.max_age_s or 0.0, brought.ttl_s or 0.0)
+    least_s = min(wish_s, MAX_HINT_S, plan.usual_gap_s, bounds.max_s)
+    because = after.because
+    if least_s > plan.interval_s:
+        whose = "its server" if (brought.max_age_s or 0.0) >= least_s else "the feed"
+        because += f", but {whose} asks for polls no closer than {duration(least_s)}"
+    wanted_s = max(plan.interval_s, least_s) * (1 + JITTER * (2 * chance - 1))
+    return replace(after, delay_s=clamp(wanted_s, max(bounds.min_s, least_s), bounds.max_s), because=because)
+
+
+def _allowed(feed: Polled, after: Next, bounds: Bounds, now_ms: int, chance: float) -> Next:
+    """Past the hours and days that the feed asks to skip, though no later than the longest interval."""
+    at_s = now_ms / 1000 + after.delay_s
+    hours, days = unpack(feed.skip_hours), unpack(feed.skip_days)
+    late_s = allowed_from(at_s, hours, days) - at_s
+    if not late_s:
+        return after
+    spread_s = SKIP_SPREAD_S * chance  # or they all came at the full hour
+    delay_s = clamp(after.delay_s + late_s + spread_s, after.delay_s, bounds.max_s)
+    what = "hours" if hours and not days else "days" if days and not hours else "hours and days"
+    because = f"{after.because}, but in {duration(delay_s)}, since it asks to skip {what}"
+    return replace(after, delay_s=delay_s, because=because)
+
+
+def _after_error(feed: Polled, brought: Brought, bounds: Bounds, chance: float, now_ms: int) -> Next:
+    absent = brought.error in (Reason.NOT_FOUND, Reason.GONE)
+    wait = after_failure(
+        brought.error or "",
+        feed.failures + 1,
+        min_s=bounds.min_s,
+        max_s=bounds.max_s,
+        chance=chance,
+        missing_s=(now_ms - feed.missing) / 1000 if absent and feed.missing else 0.0,
+        retry_after_s=brought.retry_after_s,
+    )
+    if wait.delay_s >= feed.pinned:
+        return Next(wait.delay_s, wait.because, gone=wait.gone)
+    return Next(feed.pinned, f"{wait.because}, but pinned to every {duration(feed.pinned)}", gone=wait.gone)
 
 
 def _not_before(after: Next, brought: Brought) -> Next:
@@ -181,23 +264,37 @@ def _not_before(after: Next, brought: Brought) -> Next:
     asked_s = min(brought.retry_after_s or 0, MAX_RETRY_AFTER_S)
     if asked_s <= after.delay_s:
         return after
-    return Next(asked_s, f"{after.because}, but the site asks to wait {duration(asked_s)}", after.interval_s)
+    return replace(
+        after,
+        delay_s=asked_s,
+        because=f"{after.because}, but the site asks to wait {duration(asked_s)}",
+    )
 
 
-def _clamp(value: float, least: float, most: float) -> float:
-    return min(max(value, least), max(most, least))
+def _what(brought: Brought) -> str:
+    if brought.new:
+        return "1 new link" if brought.new == 1 else f"{brought.new:,} new links"
+    return "not changed" if brought.unchanged else "changed, but no new links"
 
 
-def duration(seconds: float) -> str:
-    """A length of time as people say it: ``45 s``, ``10 min``, ``2 h 30 min``, ``3 days``."""
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        hours, rest = divmod(minutes, 60)
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    days = round(seconds / 86400)
-    return "1 day" if days == 1 else f"{days} days"
+def _rhythm_words(known: Rhythm, form: Shape, slowed: float) -> str:
+    if not known.links:
+        silent = f", nothing for {duration(known.silence * DAY_S)}" if slowed > 1 else ""
+        return f"its rhythm is not known yet{silent}"
+    usual = pace_words(known.links_a_day)
+    if slowed > 1:
+        return f"nothing for {duration(known.silence * DAY_S)}, though usually {usual}"
+    now = form.at(known.at_s)
+    at_this_hour = ", more at this hour" if now >= 1.5 else ", fewer at this hour" if now <= 0.6 else ""
+    return f"usually {usual}{at_this_hour}"
+
+
+def pace_words(links_a_day: float) -> str:
+    """``about 40 links a day``, ``about 3 links a week``, ``about 2 links a month``."""
+    for days, unit in ((1, "day"), (7, "week"), (30, "month")):
+        count = round(links_a_day * days)
+        if links_a_day * days >= 1.5 or unit == "month":
+            break
+    if count <= 1:
+        return f"about 1 link a {unit}" if count else "less than 1 link a month"
+    return f"about {count:,} links a {unit}"

@@ -52,7 +52,15 @@ def read(text: str, root: str) -> Document:
         raws=raws,
         notes=notes,
         ttl_s=_ttl_s(feed),
+        hub_link=_related(feed, "hub"),
+        self_link=_related(feed, "self"),
     )
+
+
+def _related(feed: Any, relation: str) -> str | None:
+    """The feed's first link (Atom's, in RSS too) of this kind."""
+    found = (_text(link, "href") for link in _dicts(feed, "links") if dict.get(link, "rel") == relation)
+    return next((href for href in found if href), None)
 
 
 def _ttl_s(feed: Any) -> int | None:

@@ -423,7 +423,6 @@ class TestBroken:
             (b"Not found", "not_a_feed", "“Not found”"),
             (b"\x89PNG\r\n\x1a\n" + bytes(100), "not_a_feed", "PNG"),
             (b"<html><body>x</body></html>", "not_a_feed", "web page"),
-            (b"<urlset><url/></urlset>", "not_a_feed", "sitemap"),
             (b"<opml version='2.0'/>", "not_a_feed", "feeds import"),
             (b"<svg><item/></svg>", "not_a_feed", "<svg>"),
             (b'{"error": "no"}', "not_a_feed", "not a JSON Feed"),

@@ -1,0 +1,172 @@
+"""Keeps feeds subscribed at their hubs, beside the polls: what goes wrong here costs them nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.client import Answer, Client
+from jobs.errors import Outcome, Reason, Retry
+from jobs.ledger import Ledger
+from jobs.urls import redact
+from worker.feeds import turns
+from worker.feeds.plain import plain
+from worker.feeds.subscriptions import Subscriptions
+from worker.feeds.websub import Hub, Subscription, Topic, Wish, endpoints, may_follow, request, wish
+
+AT_A_TIME = 8
+"""Requests to hubs in flight, and waiting for their hub's turn. What finds no room comes with its next poll."""
+
+log = structlog.get_logger(__name__)
+
+
+class Subscriber:
+    """Subscribes a poller's feeds. `public_url` is where hubs reach the web process."""
+
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        ledger: Ledger,
+        client: Client,
+        *,
+        public_url: str,
+        host_delay_s: float,
+    ) -> None:
+        self.subscriptions = subscriptions
+        self.client = client
+        self._public_url = public_url
+        self._turn = turns.shared(ledger, host_delay_s)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """By feed."""
+
+    async def told(self, feed_id: str, last_poll_ms: int, *, new: int) -> Hub | None:
+        """What a feed's hub is worth for the schedule, after a poll that brought `new` links; None: it has none.
+
+        Args:
+            feed_id: the feed.
+            last_poll_ms: when the poll before ended.
+            new: links of this poll that nobody had seen.
+        """
+        return await asyncio.to_thread(self._told, feed_id, last_poll_ms, new)
+
+    def _told(self, feed_id: str, last_poll_ms: int, new: int) -> Hub | None:
+        known = self.subscriptions.get(feed_id)
+        now_ms = self.subscriptions.clock_ms()
+        if known is None or known.until <= now_ms:
+            return None
+        told = known.pinged >= last_poll_ms
+        if new and not told:
+            self.subscriptions.missed(known)
+            known = replace(known, missed=known.missed + 1)
+        return Hub(
+            renew_s=max(known.renew_ms, known.again) / 1000 - now_ms / 1000,
+            relied_on=known.relied_on(now_ms),
+            owes=told and not new,
+        )
+
+    def keep(self, feed_id: str, named: Topic | None, *, unchanged: bool) -> None:
+        """After a good poll: subscribe, renew or unsubscribe, whatever is due. Returns at once.
+
+        Args:
+            feed_id: the feed.
+            named: the hub and topic that the answer names.
+            unchanged: there was no document, so that what it named before still holds.
+        """
+        if feed_id in self._tasks or len(self._tasks) >= AT_A_TIME:
+            return
+        task = asyncio.create_task(self._keep(feed_id, named, unchanged=unchanged))
+        self._tasks[feed_id] = task
+        task.add_done_callback(lambda done: self._ended(feed_id, done))
+
+    def _ended(self, feed_id: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[feed_id]
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, RedisError):
+            log.warning("subscriber_without_redis", feed=feed_id, error=str(error))
+        elif error:
+            log.error("subscribing_raised", feed=feed_id, exc_info=error)
+
+    async def close(self) -> None:
+        """Give up what is in flight; the next poll of each feed takes it up again."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, feed_id: str, named: Topic | None, *, unchanged: bool) -> None:
+        known = await asyncio.to_thread(self.subscriptions.get, feed_id)
+        topic = Topic(known.hub, known.topic) if known and unchanged and not named else named
+        wanted = wish(known, topic, self._public_url, self.subscriptions.clock_ms())
+        if wanted is Wish.LEAVE and known:
+            await self._leave(known)
+        elif wanted in (Wish.START, Wish.RENEW) and topic:
+            try:
+                await self._turn(topic.hub)
+            except Outcome:  # too many others ask this hub, or it is no host: perhaps after the next poll
+                return
+            if wanted is Wish.START or known is None:
+                known = await asyncio.to_thread(self.subscriptions.start, feed_id, topic, self._public_url)
+            await self._ask(known)
+
+    async def _ask(self, known: Subscription) -> None:
+        """Ask for a subscription, encrypted if the hub can."""
+        for endpoint in endpoints(known.hub):
+            asking = await asyncio.to_thread(self.subscriptions.asking, known, endpoint)
+            if asking is None:
+                return
+            try:
+                await post(self.client, endpoint, "subscribe", asking)
+                log.info("subscription_asked", feed=known.feed, hub=redact(endpoint))
+                return
+            except Outcome as error:
+                after_s = error.after_s if isinstance(error, Retry) else None
+                await asyncio.to_thread(self.subscriptions.failed, asking, str(error), after_s)
+                log.warning("subscribing_failed", feed=known.feed, hub=redact(endpoint), error=str(error))
+
+    async def _leave(self, known: Subscription) -> None:
+        try:
+            await unsubscribe(self.client, self.subscriptions, known)
+        except Outcome as error:
+            log.warning("unsubscribing_failed", feed=known.feed, hub=redact(known.hub), error=str(error))
+
+
+async def unsubscribe(client: Client, subscriptions: Subscriptions, known: Subscription) -> None:
+    """Tell a feed's hub to stop. Whatever it does, from now on it is told that the subscription is gone.
+
+    Raises:
+        Outcome: the hub could not be told; its lease will run out.
+    """
+    if not await asyncio.to_thread(subscriptions.leave, known) or not known.asked:
+        return
+    *others, last = endpoints(known.hub)
+    for endpoint in others:
+        try:
+            await post(client, endpoint, "unsubscribe", known)
+            return
+        except Outcome as error:
+            log.debug("unsubscribing_failed", hub=redact(endpoint), error=str(error))
+    await post(client, last, "unsubscribe", known)
+
+
+async def post(client: Client, endpoint: str, mode: str, subscription: Subscription) -> None:
+    """Send a request to a hub, which takes it with 202 (any 2xx, for older hubs).
+
+    Raises:
+        Outcome: it did not take it; the message has its own words for why.
+    """
+    answer = await client.post(endpoint, request(mode, subscription), may_follow=may_follow)
+    if answer.moved_to or not 200 <= answer.status < 300:
+        raise refusal(answer)
+
+
+def refusal(answer: Answer) -> Retry:
+    """What a hub's answer means that is no yes."""
+    if answer.moved_to:
+        return Retry(Reason.BAD_REDIRECT, "the hub leads out of encryption")
+    words = plain(answer.body[:2_000].decode("utf-8", "replace"), 150)
+    detail = f"status {answer.status}" + (f", “{words}”" if words else "")
+    reason = Reason.SERVER_ERROR if answer.status >= 500 else Reason.HTTP_ERROR
+    return Retry(reason, detail, after_s=answer.retry_after_s)
