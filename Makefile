@@ -46,7 +46,7 @@ lint: $(DEV_STAMP)
 	@echo "mypy --strict ..."; $(VENV)/bin/mypy
 
 test: lint
-	@$(VENV)/bin/pytest
+	@$(VENV)/bin/pytest -n 4 --dist loadgroup
 
 test-all: test
 	@echo "no slower proofs yet"

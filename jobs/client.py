@@ -335,7 +335,9 @@ class Client:
             headers |= {"Content-Type": FORM, "Content-Length": str(len(ask.form))}
         return httpcore2.Request(
             "GET" if ask.form is None else "POST",
-            httpcore2.URL(scheme=parts.scheme, host=parts.host, port=parts.port, target=parts.target),
+            httpcore2.URL(
+                scheme=parts.scheme, host=parts.host, port=parts.explicit_port, target=parts.target
+            ),
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()],
             content=ask.form,
             # No read timeout of its own: the deadline of the call is over all of it.

@@ -84,6 +84,10 @@ class ParsedFeed:
     """What was odd about it but did not keep it from being read."""
     ttl_s: int | None = None
     """Seconds between two polls that the feed itself asks for, if it does (RSS ttl, RSS 1.0 syndication)."""
+    skip_hours: tuple[int, ...] = ()
+    """Hours (GMT) in which it asks not to be polled (RSS skipHours)."""
+    skip_days: tuple[int, ...] = ()
+    """Days (Monday is 0) on which it asks not to be polled (RSS skipDays)."""
     children: tuple[str, ...] = ()
     """Documents that carry its entries instead: the newest sitemaps of a sitemap index."""
     hub: str | None = None

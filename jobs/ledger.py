@@ -20,7 +20,7 @@ from redis.commands.core import Script
 from jobs.entry import Entry
 from jobs.errors import Reason
 from jobs.keys import ARTICLE, FETCH, STAGES, Keys
-from jobs.link import OUTCOMES, Begun, Found, Hopeless, Lease, Step, Story
+from jobs.link import OUTCOMES, Begun, Found, Hopeless, Lease, Story, read_story
 
 LEASE_S = 60
 MAX_TRIES_UNREPORTED = 20
@@ -32,7 +32,7 @@ MAX_KILLS = 2
 NEWEST_DEAD = 5000
 """Dead links that show as failed jobs in the RQ dashboard."""
 REOPEN_AFTER_S = 600
-"""A changed entry opens its link again not sooner than this after the link's end: some change at each poll."""
+"""A changed entry opens its link again no sooner after the link's end: some change at each poll."""
 _BATCH = 50
 _DAY_MS = 86_400_000
 _HINT_REST_MS = 5_000
@@ -138,16 +138,21 @@ class Ledger:
         ids, wait_ms = self._run("due_feeds", most, int(lease_s * 1000))
         return [_text(i) for i in ids], max(int(wait_ms), 0) / 1000 if int(wait_ms) >= 0 else 60.0
 
-    def polled(self, feed_id: str, delay_s: float, fields: Mapping[str, Any]) -> bool:
-        """Save what a poll learned; ``""`` removes a field. False when the feed was removed meanwhile."""
-        return bool(self._run("polled", feed_id, int(delay_s * 1000), _HINT_REST_MS, *_flat(fields)))
+    def polled(self, feed_id: str, delay_s: float, fields: Mapping[str, Any], edited: int = 0) -> bool:
+        """Save what a poll learned; ``""`` removes a field. False when the feed was removed meanwhile.
 
-    def hasten(self, feed_id: str) -> bool:
-        """Somebody says that a feed has news: make it due now. False when there is no such feed.
-
-        However often that is said, polls are some seconds apart.
+        Nothing is saved when the feed was edited since it had been `edited` times.
         """
-        return bool(self._run("hasten", feed_id, _HINT_REST_MS))
+        delay_ms = int(delay_s * 1000)
+        return bool(self._run("polled", feed_id, delay_ms, _HINT_REST_MS, edited, *_flat(fields)))
+
+    def hasten(self, feed_id: str, because: str, *, within_s: float = 0) -> bool:
+        """Poll a feed within this time at the latest. False when there is no such feed.
+
+        Zero means that it has news: a poll in flight is not enough then. However often it is said, polls are
+        some seconds apart.
+        """
+        return bool(self._run("hasten", feed_id, because, int(within_s * 1000), _HINT_REST_MS))
 
     def set_delay(self, host: str, seconds: float, *, days: float = 1) -> None:
         """Another time between requests to this host than the general one, for some days."""
@@ -328,7 +333,8 @@ class Ledger:
         if not raw:
             return None
         due = next((int(c) for c in clocks if c is not None), None)
-        return _story(link_id, {_text(k): _text(v) for k, v in raw.items()}, way, due, page_kept=bool(page))
+        fields = {_text(k): _text(v) for k, v in raw.items()}
+        return read_story(link_id, fields, map(_text, way), due, page_kept=bool(page))
 
     def owner(self, link_id: str) -> str:
         """The link that was published from this link's URL: itself, unless it is another's final URL."""
@@ -344,35 +350,6 @@ class Ledger:
                 yield story
             else:
                 self.redis.zrem(self.keys.dead, link_id)
-
-
-def _story(
-    link_id: str, fields: dict[str, str], way: list[bytes], due: int | None, *, page_kept: bool
-) -> Story:
-    return Story(
-        link_id=link_id,
-        url=fields.get("url", ""),
-        host=fields.get("host", ""),
-        feeds=tuple(f for f in fields.get("feeds", "").split(",") if f),
-        state=fields.get("state", ""),
-        stage=fields.get("stage", ""),
-        attempt=int(fields.get("n", 0)),
-        first_seen_ms=int(fields.get("seen", 0)),
-        outcome=fields.get("outcome"),
-        reason=fields.get("reason"),
-        detail=fields.get("detail"),
-        revision=int(fields.get("rev", 0)),
-        final_url=fields.get("final"),
-        duplicate_of=fields.get("of"),
-        due_ms=due,
-        page_kept=page_kept,
-        steps=tuple(_step(_text(line)) for line in way),
-    )
-
-
-def _step(line: str) -> Step:
-    at, _, text = line.partition(" ")
-    return Step(int(at), text)
 
 
 def _previous(job: str) -> tuple[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jobs.entry import Entry
@@ -103,3 +104,33 @@ class Story:
     """For ``later``, ``leased`` and ``running``: when the wait or the lease ends."""
     page_kept: bool
     steps: tuple[Step, ...]
+
+
+def read_story(
+    link_id: str, fields: Mapping[str, str], way: Iterable[str], due_ms: int | None, *, page_kept: bool
+) -> Story:
+    """A story from the fields of the link's hash and the lines of its way (see jobs/keys.py)."""
+    return Story(
+        link_id=link_id,
+        url=fields.get("url", ""),
+        host=fields.get("host", ""),
+        feeds=tuple(f for f in fields.get("feeds", "").split(",") if f),
+        state=fields.get("state", ""),
+        stage=fields.get("stage", ""),
+        attempt=int(fields.get("n", 0)),
+        first_seen_ms=int(fields.get("seen", 0)),
+        outcome=fields.get("outcome"),
+        reason=fields.get("reason"),
+        detail=fields.get("detail"),
+        revision=int(fields.get("rev", 0)),
+        final_url=fields.get("final"),
+        duplicate_of=fields.get("of"),
+        due_ms=due_ms,
+        page_kept=page_kept,
+        steps=tuple(_step(line) for line in way),
+    )
+
+
+def _step(line: str) -> Step:
+    at, _, text = line.partition(" ")
+    return Step(int(at), text)

@@ -18,10 +18,12 @@ from jobs.keys import Keys
 from jobs.ledger import Ledger
 from worker.config import Settings
 from worker.feeds.registry import Registry
+from worker.feeds.subscriptions import Subscriptions
 
 if TYPE_CHECKING:  # what only some processes need is imported where it is made: commands start fast
     from jobs.tasks import Tasks
     from worker.dispatch import Dispatcher
+    from worker.feeds.subscriber import Subscriber
     from worker.fetcher import Downloader
 
 
@@ -80,6 +82,26 @@ def ledger(settings: Settings, redis: Redis) -> Ledger:
 def registry(settings: Settings, redis: Redis) -> Registry:
     """The registered feeds."""
     return Registry(redis, keys(settings))
+
+
+def subscriptions(settings: Settings, redis: Redis) -> Subscriptions:
+    """The registered feeds' subscriptions at hubs."""
+    return Subscriptions(redis, keys(settings))
+
+
+def subscriber(settings: Settings, redis: Redis, client: Client) -> Subscriber | None:
+    """What subscribes feeds at their hubs; None when hubs can't reach us (PALMYRA_PUBLIC_URL)."""
+    if settings.public_url is None:
+        return None
+    from worker.feeds.subscriber import Subscriber
+
+    return Subscriber(
+        subscriptions(settings, redis),
+        ledger(settings, redis),
+        client,
+        public_url=settings.public_url,
+        host_delay_s=settings.host_delay,
+    )
 
 
 def policy(settings: Settings, demo_urls: Iterable[str] = ()) -> Policy:

@@ -1,10 +1,16 @@
 -- Saves what a poll learned about its feed (validators included) and when it is next due.
--- ARGV: feed, delay_ms, rest_ms, then field, value … ; an empty value removes the field. When somebody said
---       during the poll that there are news (see hasten.lua), the feed is due again after the rest.
+-- ARGV: feed, delay_ms, rest_ms, how often the feed had been edited when the poll began, then field, value … ;
+--       an empty value removes the field. When somebody said during the poll that there are news (see
+--       hasten.lua), the feed is due again after the rest. When an operator changed the feed during the poll,
+--       what it learned is of the feed as it was: nothing is saved, and the edit has said when the next one is.
 -- Returns 1, or 0 when the feed was removed meanwhile.
 local key = K.feed(ARGV[1])
 if redis.call('EXISTS', key) == 0 then return 0 end
-for i = 4, #ARGV, 2 do
+if tonumber(redis.call('HGET', key, 'edited') or 0) ~= tonumber(ARGV[4]) then
+  redis.call('HDEL', key, 'leased')
+  return 1
+end
+for i = 5, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', key, ARGV[i]) else redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 end
 local delay = tonumber(ARGV[2])

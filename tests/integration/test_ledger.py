@@ -110,7 +110,7 @@ def test_discovering_again_changes_nothing(ledger: Ledger) -> None:
 
 
 def test_a_changed_entry_hands_its_link_over_again(redis: Redis, keys: Keys) -> None:
-    """A new title, text or date of update is a re-fetch, with the new evidence; the same entry again is not."""
+    """A new title, text or date of update is a re-fetch, with the new evidence; the same again is not."""
     ledger = Ledger(redis, keys, reopen_after_s=0)
     commit(ledger, begin(ledger, to_article(ledger)))
     assert ledger.discover(FEED, [found(1)]) == (0, 0)
@@ -124,7 +124,7 @@ def test_a_changed_entry_hands_its_link_over_again(redis: Redis, keys: Keys) -> 
 
 
 def test_an_entry_that_changes_all_the_time_is_fetched_again_now_and_then(ledger: Ledger) -> None:
-    """Some feeds change their entries at each poll: their links rest for a while, and the change is not lost."""
+    """Some feeds change their entries at each poll: their links rest for a while; no change is lost."""
     commit(ledger, begin(ledger, to_article(ledger)))
     edited = replace(found(1), entry=replace(found(1).entry, title="Another title"))
     assert ledger.discover(FEED, [edited]) == (0, 0)

@@ -1,53 +1,41 @@
-"""The poller, on a real server: nothing a feed or its server does costs a link, another feed or the poller."""
+"""The poller, on a real server: nothing that a feed or its server does costs a link or another feed."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.client import Client
 from jobs.entry import Entry
 from jobs.errors import Reason
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from jobs.link import Found
 from jobs.urls import link_id
-from tests.calls import LOOPBACK
+from tests.polling import XML, World, feed_of, one_server, rss, story
 from tests.server import Request, Response, TestServer, redirect
 from worker.embedded import EmbeddedRedis, bundled_servers
-from worker.feeds.errors import FeedReason
 from worker.feeds.parser import Parser
-from worker.feeds.poller import DEMO_POLL_S, Poller, fresh_ms, links_of
-from worker.feeds.registry import Feed, Registry
-from worker.feeds.schedule import FIRST_INTERVAL_S, JITTER, Bounds
+from worker.feeds.poller import DEMO_POLL_S, fresh_ms, links_of
+from worker.feeds.schedule import FIRST_INTERVAL_S, JITTER
 
-BOUNDS = Bounds(60, 86_400)
 HOST = "127.0.0.1"
-XML = "application/rss+xml"
+PAGE = b"<!doctype html><title>Front page</title>"
 
 
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """One server: what differs between two is the ledger's to test."""
-    home = Path(tempfile.mkdtemp(prefix="palmyra-test-"))
-    with EmbeddedRedis(
-        home, home / "redis.sock", binary=bundled_servers()[0], options={"appendonly": "no"}
-    ) as server:
+    with one_server() as server:
         yield server
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,107 +46,9 @@ def parser() -> Iterator[Parser]:
     asyncio.run(one.__aexit__(None, None, None))
 
 
-def rss(*numbers: int, extra: str = "", host: str = "news.test") -> bytes:
-    items = "".join(f"<item><title>Story {n}</title><link>https://{host}/{n}</link></item>" for n in numbers)
-    return f'<rss version="2.0"><channel><title>News</title>{extra}{items}</channel></rss>'.encode()
-
-
-def feed_of(*numbers: int, extra: str = "", **headers: str) -> Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(body=rss(*numbers, extra=extra), headers=named, content_type=XML)
-
-
-class World:
-    """A poller on a real ledger, registry and server."""
-
-    def __init__(self, redis: Redis, keys: Keys, server: TestServer, parser: Parser | None) -> None:
-        self.redis, self.keys, self.server, self.parser = redis, keys, server, parser
-        self.ledger = Ledger(redis, keys)
-        self.registry = Registry(redis, keys)
-        self.host_delay_s = 0.0
-        self.logged: list[Any] = []
-
-    def add(self, path: str = "/feed", answer: Response | Callable[[Request], Response] | None = None) -> str:
-        """Register a feed of the server's; returns its URL."""
-        url = self.server.url(path) if path.startswith("/") else path
-        if answer is not None:
-            self.server.route(path, answer)
-        self.registry.add(url)
-        return url
-
-    def feed(self, url: str) -> Feed:
-        feed = self.registry.get(url)
-        assert feed is not None
-        return feed
-
-    @asynccontextmanager
-    async def _poller(self) -> AsyncIterator[Poller]:
-        async with Client(LOOPBACK) as client:
-            if self.parser is not None:
-                yield self._made(client, self.parser)
-            else:
-                async with Parser() as own:
-                    yield self._made(client, own)
-
-    def _made(self, client: Client, parser: Parser) -> Poller:
-        return Poller(
-            self.ledger, self.registry, client, parser, bounds=BOUNDS, host_delay_s=self.host_delay_s
-        )
-
-    def run(self, done: Callable[[], bool], pollers: int = 1) -> None:
-        """Run pollers until `done`; then stop them as their processes would."""
-
-        async def main() -> None:
-            stop = asyncio.Event()
-            async with AsyncExitStack() as stack:
-                made = [await stack.enter_async_context(self._poller()) for _ in range(pollers)]
-                running = asyncio.gather(*(poller.run(stop) for poller in made))
-                await wait_until(lambda: done() or running.done())
-                stop.set()
-                await running
-
-        with structlog.testing.capture_logs() as logged:
-            asyncio.run(main())
-        self.logged += logged
-
-    def poll(self, *urls: str) -> None:
-        """Let these feeds be due now, and run a poller until all of them were polled."""
-        polled = {url: self.feed(url) for url in urls}
-        for feed in polled.values():
-            self.redis.zadd(self.keys.feeds, {feed.id: 0})
-            self.redis.hdel(self.keys.feed(feed.id), "next")
-        self.run(lambda: all(self.feed(url).next for url in urls))
-        assert not self.raised(), self.logged
-
-    def raised(self) -> list[Any]:
-        return [line for line in self.logged if line["event"] == "poll_raised"]
-
-    def links(self) -> set[str]:
-        """The URLs of all links in the ledger."""
-        found: Any = self.redis.keys(self.keys.link("*"))
-        urls: list[Any] = [self.redis.hget(key, "url") for key in found]
-        return {url.decode() for url in urls}
-
-    def wait_s(self, url: str) -> float:
-        return self.feed(url).next / 1000 - time.time()
-
-
-async def wait_until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not done():  # noqa: ASYNC110 - it looks into Redis, which tells nobody
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def world(redis: Redis, keys: Keys, server: TestServer, parser: Parser) -> World:
     return World(redis, keys, server, parser)
-
-
-def story(*numbers: int) -> set[str]:
-    return {f"https://news.test/{n}" for n in numbers}
-
-
-# -- what is new ---------------------------------------------------------------------------------------------
 
 
 def test_what_a_feed_lists_is_recorded(world: World) -> None:
@@ -188,8 +78,9 @@ def test_an_operators_title_stays(world: World) -> None:
 
 def test_only_what_is_new_is_counted(world: World) -> None:
     """A link that was seen, in this feed or another, is not discovered twice."""
-    one, two = world.add("/one", feed_of(1, 2)), world.add("/two", feed_of(2, 3))
+    one = world.add("/one", feed_of(1, 2))
     world.poll(one)
+    two = world.add("/two", feed_of(2, 3))
     world.poll(two)
     world.server.route("/one", feed_of(1, 2, 4))
     world.poll(one)
@@ -231,7 +122,7 @@ class BrokenLedger(Ledger):
 
 
 def test_validators_are_saved_only_after_the_links(world: World) -> None:
-    """A poller that dies before everything is recorded has learned nothing: the next poll gets it all again."""
+    """A poller that dies before everything is recorded has learned nothing: the next poll gets it again."""
     url = world.add(answer=feed_of(1, ETag='"v1"'))
     before = world.feed(url)
     broken = World(world.redis, world.keys, world.server, world.parser)
@@ -321,103 +212,6 @@ def test_a_304_that_nobody_asked_for_is_an_error(world: World) -> None:
     url = world.add(answer=Response(status=304, content_type=None))
     world.poll(url)
     assert (world.feed(url).failures, world.feed(url).reason) == (1, Reason.HTTP_ERROR)
-
-
-# -- bad feeds -----------------------------------------------------------------------------------------------
-
-PAGE = b"<!doctype html><html><head><title>Front page</title></head><body>News</body></html>"
-DOCUMENTS: dict[str, tuple[bytes, FeedReason]] = {
-    "html": (PAGE, FeedReason.NOT_A_FEED),
-    "empty": (b"", FeedReason.EMPTY),
-    "blank": (b" \n\t ", FeedReason.EMPTY),
-    "truncated": (rss(1)[:60], FeedReason.TRUNCATED),
-    "truncated-json": (b'{"version": "https://jsonfeed.org/', FeedReason.TRUNCATED),
-    "wrongly-encoded": (b"\xff\xfe" + rss(1) * 3 + b"\xd8" * 999, FeedReason.BAD_ENCODING),
-    "control-characters": (b"\x01\x02\x03" * 9, FeedReason.BAD_ENCODING),
-    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), FeedReason.NOT_A_FEED),
-    "other-json": (b'{"items": 5}', FeedReason.NOT_A_FEED),
-    "deep-json": (b'{"items": ' + b"[" * 200_000, FeedReason.TOO_COMPLEX),
-}
-ANSWERS: dict[str, tuple[Response, Reason]] = {
-    "404": (Response(status=404), Reason.NOT_FOUND),
-    "410": (Response(status=410), Reason.GONE),
-    "401": (Response(status=401), Reason.FORBIDDEN),
-    "403": (Response(status=403), Reason.FORBIDDEN),
-    "418": (Response(status=418), Reason.HTTP_ERROR),
-    "204": (Response(status=204, content_type=None), Reason.HTTP_ERROR),
-    "500": (Response(status=500, body=rss(1), content_type=XML), Reason.SERVER_ERROR),
-    "redirect-loop": (redirect("/redirect-loop"), Reason.REDIRECT_LOOP),
-    "redirect-nowhere": (Response(status=302), Reason.BAD_REDIRECT),
-    "redirect-inside": (redirect("http://10.0.0.1/"), Reason.BLOCKED_ADDRESS),
-    "too-large": (Response(body=b"x", length=100 * 2**20), Reason.TOO_LARGE),
-    "no-http": (Response(raw=b"220 smtp.test ESMTP\r\n"), Reason.BAD_RESPONSE),
-    "cut-connection": (Response(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<rss>"), Reason.BAD_RESPONSE),
-    "broken-gzip": (Response(body=b"junk", headers={"Content-Encoding": "gzip"}), Reason.BAD_RESPONSE),
-}  # fmt: skip
-ELSEWHERE = {
-    "http://127.0.0.1:1/refused": Reason.CONNECT,
-    "http://10.0.0.1/private": Reason.BLOCKED_ADDRESS,
-    "http://nowhere.invalid/feed": Reason.DNS,
-    "https://127.0.0.1:{port}/no-tls": Reason.TLS,
-    "ftp://news.test/feed": Reason.BAD_URL,
-    "nonsense": Reason.BAD_URL,
-}
-
-
-def test_every_bad_feed_is_told_and_costs_no_other(redis: Redis, keys: Keys, server: TestServer) -> None:
-    """Each ends with its reason, words for people, a count and a next poll; never an exception or a link."""
-    world = World(redis, keys, server, parser=None)
-    expected: dict[str, str] = {}
-    for name, (body, why) in DOCUMENTS.items():
-        expected[world.add(f"/{name}", Response(body=body, content_type=XML))] = why
-    for name, (answer, reason) in ANSWERS.items():
-        expected[world.add(f"/{name}", answer)] = reason
-    for template, reason in ELSEWHERE.items():
-        expected[world.add(template.format(port=server.port))] = reason
-    good = world.add("/good", feed_of(1))
-    for failures in (1, 2):
-        world.poll(*expected, good)
-        for url, reason in expected.items():
-            feed = world.feed(url)
-            assert feed.reason == reason, f"{url}: {feed.reason}: {feed.error}"
-            assert (feed.failures, feed.etag, feed.body_hash, feed.found) == (failures, "", "", 0)
-            assert feed.error.isprintable()
-            assert len(feed.error) > 10
-            assert feed.reason in feed.because or "gone" in feed.because
-            assert world.wait_s(url) > BOUNDS.min_s - 5
-    assert world.links() == story(1)
-    assert world.feed(good).failures == 0
-
-
-def test_a_feed_that_recovers_is_well_again(world: World) -> None:
-    """What was wrong is forgotten, and what the feed had meanwhile is found."""
-    url = world.add(answer=Response(status=500))
-    world.poll(url)
-    assert world.feed(url).failures == 1
-    world.server.route("/feed", feed_of(1))
-    world.poll(url)
-    feed = world.feed(url)
-    assert (feed.failures, feed.reason, feed.error, feed.status) == (0, "", "", 200)
-    assert world.links() == story(1)
-
-
-def test_a_failure_keeps_the_validators(world: World) -> None:
-    """After an outage an unchanged feed costs one 304."""
-    url = world.add(answer=feed_of(1, ETag='"v1"'))
-    world.poll(url)
-    for bad in (Response(status=500), Response(body=PAGE, headers={"ETag": '"page"'})):
-        world.server.route("/feed", bad)
-        world.poll(url)
-        assert (world.feed(url).etag, world.feed(url).failures > 0) == ('"v1"', True)
-
-
-def test_a_feed_in_another_encoding_is_read(world: World) -> None:
-    """Wrongly declared is not unreadable: the words come out right."""
-    body = rss(1).replace(b"Story 1", "Gödöllő".encode("iso-8859-2", "replace"))
-    url = world.add(answer=Response(body=body, content_type=f"{XML}; charset=utf-8"))
-    world.poll(url)
-    assert world.feed(url).failures == 0
-    assert world.links() == story(1)
 
 
 # -- politeness ----------------------------------------------------------------------------------------------
@@ -535,9 +329,6 @@ def test_a_feed_removed_during_its_poll_stays_removed(world: World, answer: Resp
     assert world.links() == (story(1) if answer.status == 200 else set())
 
 
-# -- passwords -----------------------------------------------------------------------------------------------
-
-
 def guarded(request: Request) -> Response:
     """A feed behind HTTP Basic."""
     expected = f"Basic {base64.b64encode('me:pass wörd'.encode()).decode()}"
@@ -570,9 +361,6 @@ def test_a_password_stays_with_the_feeds_own_origin(world: World) -> None:
         assert world.links() == story(2)
         assert [("authorization" in request.headers) for request in world.server.requests] == [True, True]
         assert ["authorization" in request.headers for request in other.requests] == [False]
-
-
-# -- the process ---------------------------------------------------------------------------------------------
 
 
 def test_it_survives_redis_going_away(server: TestServer, parser: Parser, tmp_path: Path) -> None:

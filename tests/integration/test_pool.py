@@ -89,7 +89,7 @@ def outcome(ledger: Ledger, link: str) -> Story:
 def test_bad_pages_end_with_their_reason_and_all_others_are_published(
     ledger: Ledger, pool: subprocess.Popen[bytes]
 ) -> None:
-    """A hang in C code, a page that eats memory, a crash and a bug: each is failed, requeueable, explained."""
+    """A hang in C code, a page that eats memory, a crash, a bug: each is failed and explained."""
     good = [f"good-{n}" for n in range(30)]
     links = give(ledger, "hang-1", "memory-1", "crash-1", "bug-1", *good)
     drive(ledger, lambda: ledger.totals()["in_flight"] == 0)
@@ -111,7 +111,7 @@ def test_bad_pages_end_with_their_reason_and_all_others_are_published(
 
 @pytest.mark.timeout(60)
 def test_a_stopping_pool_finishes_or_hands_back(ledger: Ledger, pool: subprocess.Popen[bytes]) -> None:
-    """SIGTERM in the middle: exit 0 within seconds; a job that can't finish is due again at once, uncounted."""
+    """SIGTERM in the middle: exit 0 within seconds; what can't finish is due again at once, uncounted."""
     links = give(ledger, "slow-1", "hang-1")
     drive(ledger, lambda: all(outcome(ledger, link).state == "running" for link in links.values()))
     pool.send_signal(signal.SIGTERM)

@@ -26,7 +26,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 WRITTEN = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
-    *(ROOT / "docs" / name for name in ("operating.md", "subscribing.md")),
+    *(ROOT / "docs" / name for name in ("feeds.md", "operating.md", "subscribing.md")),
 ]
 """Pages that people write; others are generated."""
 

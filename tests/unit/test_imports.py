@@ -32,7 +32,7 @@ def test_jobs_never_import_worker(file: Path) -> None:
 
 @pytest.mark.parametrize("file", JOBS, ids=lambda f: str(f.relative_to(ROOT)))
 def test_jobs_never_swallow_rqs_timeouts(file: Path) -> None:
-    """No bare `except` or `except Exception`: RQ's timeout is an Exception, and the job would read finished."""
+    """No bare `except` or `except Exception`: RQ's timeout is one, and the job would read finished."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ExceptHandler):
             caught = ast.unparse(node.type) if node.type else "everything"

@@ -115,6 +115,7 @@ def _settings(home: Path, options: dict[str, object]) -> Settings:
         "home": home / "data",
         "allow_networks": "127.0.0.0/8",
         "host_delay": 0,
+        "backfill": "all",
         "web_port": _free_port(),
     }
     return Settings.model_validate(defaults | options)

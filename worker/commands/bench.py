@@ -80,6 +80,39 @@ def latency(
     _write(result, json_file)
 
 
+@app.command("schedule")
+def schedule(
+    days: Annotated[float, typer.Option(min=2, max=120, help="Days to simulate.")] = 30,
+    feeds: Annotated[int, typer.Option(min=1, max=10_000, help="How many feeds.")] = 300,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="For chance, 1 if not given; more than once: as many runs.")
+    ] = None,
+    json_file: JsonOption = None,
+    svg_file: Annotated[Path | None, typer.Option("--svg", help="Write a plot of the first run.")] = None,
+) -> None:
+    """When to poll: the learned schedule beside fixed intervals, simulated without waiting.
+
+    The same invented feeds are polled as the poller would, every 15 minutes and every 60 minutes, by a clock
+    that only counts. docs/polling.md says what the feeds are like and what that can't show. About half a
+    minute a run; no network, no Redis.
+
+    Examples:
+
+        palmyra bench schedule
+
+        palmyra bench schedule --seed 1 --seed 2 --seed 3 --svg polling.svg --json polling.json
+    """
+    from worker.bench import schedule_report
+    from worker.bench.schedule_simulation import run
+
+    results = [run(days=days, count=feeds, seed=one, tell=_tell) for one in seed or [1]]
+    table.show(schedule_report.COLUMNS, schedule_report.rows(results), numbers=schedule_report.COLUMNS[2:])
+    if json_file is not None:
+        json_file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    if svg_file is not None:
+        svg_file.write_text(schedule_report.svg(results[0]), "utf-8")
+
+
 def _tell(what: str) -> None:
     sys.stderr.write(f"{what}\n")
 

@@ -1,4 +1,4 @@
-"""`palmyra feeds`: register, list, check, import and export feeds."""
+"""`palmyra feeds`: register, list, change, check, import and export feeds."""
 
 from __future__ import annotations
 
@@ -12,61 +12,35 @@ from typing import Annotated, Any
 import typer
 
 from jobs.client import Client
-from jobs.errors import Outcome, PalmyraError
-from jobs.guard import check_url
+from jobs.errors import PalmyraError
 from jobs.urls import redact
 from worker import factory
-from worker.commands import table
+from worker.commands import feeds_hub, table
 from worker.commands.context import print_json, redis, settings
+from worker.commands.feed_args import check_feed_url, known
+from worker.commands.feeds_add import about, add
+from worker.commands.feeds_edit import edit
+from worker.commands.feeds_find import search_site
 from worker.config import Settings
+from worker.feeds.errors import FeedError
+from worker.feeds.find import Discovery, is_other
 from worker.feeds.login import login
 from worker.feeds.opml import Outline, read, write
 from worker.feeds.parser import Parser
 from worker.feeds.poller import Poll, Poller, links_of
 from worker.feeds.registry import Feed, feed_id
 from worker.feeds.schedule import Bounds
+from worker.feeds.turns import own
 from worker.printable import printable
 
-app = typer.Typer(help="Register, list, check, import and export feeds.", no_args_is_help=True)
+app = typer.Typer(help="Register, list, change, check, import and export feeds.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MAX_OPML_BYTES = 20 * 2**20
 
 
-@app.command("add")
-def add(
-    urls: Annotated[list[str], typer.Argument(help="Feed URLs (RSS, Atom, RDF or JSON Feed).")],
-    title: Annotated[str, typer.Option(help="A title of your own; else the feed's.")] = "",
-) -> None:
-    """Register feeds. Each is polled at once by a running poller.
-
-    A user name and password in the URL are sent to the feed's own server, and shown nowhere.
-
-    Examples:
-
-        palmyra feeds add https://feeds.bbci.co.uk/news/world/rss.xml
-
-        palmyra feeds add https://www.tagesschau.de/index~rss2.xml --title Tagesschau
-
-        palmyra feeds add https://reader:secret@news.example/members.xml
-    """
-    loaded, connection = redis()
-    for url in urls:
-        _check_url(loaded, url)
-    feeds = factory.registry(loaded, connection)
-    for url in urls:
-        known = "" if feeds.add(url, title=title) else "  (was registered already)"
-        sys.stdout.write(f"{feed_id(url)}  {printable(redact(url))}{known}\n")
-
-
-def _check_url(loaded: Settings, url: str) -> None:
-    try:
-        url.encode()
-        check_url(login(url).url, factory.policy(loaded))
-    except UnicodeEncodeError:
-        raise PalmyraError(f"{redact(url)}: the URL holds bytes that are no UTF-8 text") from None
-    except Outcome as error:
-        raise PalmyraError(f"{redact(url)}: {error}") from None
+app.command("add")(add)
+app.command("edit")(edit)
 
 
 @app.command("list")
@@ -83,11 +57,18 @@ def list_(as_json: Json = False) -> None:
     feeds = factory.registry(loaded, connection).registered()
     if as_json:
         for feed in feeds:
-            print_json(asdict(feed) | {"url": feed.public_url})
+            print_json(feed.shown)
         return
     now_ms = time.time() * 1000
     rows = [
-        (f.id, f.title or f.public_url, _ago(f.polled, now_ms), _in(f.next, now_ms), f.found, _state(f))
+        (
+            f.id,
+            f.title or f.public_url,
+            _ago(f.polled, now_ms),
+            "-" if f.paused else _in(f.next, now_ms),
+            f.found,
+            _state(f),
+        )
         for f in feeds
     ]
     table.show(("feed", "title", "polled", "next", "links", "state"), rows, numbers=["links"])
@@ -106,6 +87,8 @@ def _in(ms: int, now_ms: float) -> str:
 
 
 def _state(feed: Feed) -> str:
+    if feed.paused:
+        return "paused"
     if feed.failures:
         return f"{feed.reason}, {feed.failures} in a row: {feed.error}"
     return "ok" if feed.polled else "new"
@@ -120,21 +103,16 @@ def show(feed: Annotated[str, typer.Argument(help="A feed's id or URL.")], as_js
         palmyra feeds show https://feeds.bbci.co.uk/news/world/rss.xml
     """
     loaded, connection = redis()
-    found = _known(factory.registry(loaded, connection).get(feed), feed)
-    fields = asdict(found) | {"url": found.public_url}
+    found = known(factory.registry(loaded, connection).get(feed), feed)
+    fields = found.shown
+    subscription = factory.subscriptions(loaded, connection).get(found.id)
     if as_json:
-        print_json(fields)
+        print_json(fields | {"hub": feeds_hub.shown(subscription)})
         return
     for name, value in fields.items():
         text = table.when(value) if name in ("added", "polled", "next", "newest") else value
         sys.stdout.write(f"{name:<10} {printable(str(text))}\n")
-
-
-def _known(feed: Feed | None, asked: str) -> Feed:
-    if feed is None:
-        shown = redact(asked)
-        raise PalmyraError(f"No feed {shown!r} is registered. `palmyra feeds list` shows those that are.")
-    return feed
+    sys.stdout.write(f"{'hub':<10} {printable(feeds_hub.described(subscription))}\n")
 
 
 @app.command("remove")
@@ -146,10 +124,12 @@ def remove(feeds: Annotated[list[str], typer.Argument(help="Ids or URLs of feeds
         palmyra feeds remove https://feeds.bbci.co.uk/news/world/rss.xml
     """
     loaded, connection = redis()
-    known = factory.registry(loaded, connection)
+    registry = factory.registry(loaded, connection)
     for feed in feeds:
-        removed = _known(known.remove(feed), feed)
-        sys.stdout.write(f"removed {removed.id}  {printable(removed.public_url)}\n")
+        removed = known(registry.remove(feed), feed)
+        ended = feeds_hub.end(loaded, connection, removed.id)
+        said = f"  ({printable(ended)})" if ended else ""
+        sys.stdout.write(f"removed {removed.id}  {printable(removed.public_url)}{said}\n")
 
 
 @app.command("import")
@@ -163,17 +143,17 @@ def import_(file: Annotated[Path, typer.Argument(help="An OPML file.", exists=Tr
     loaded, connection = redis()
     if file.stat().st_size > MAX_OPML_BYTES:
         raise PalmyraError(f"{file} is larger than {MAX_OPML_BYTES // 2**20} MiB: that is no list of feeds")
-    known = factory.registry(loaded, connection)
+    registry = factory.registry(loaded, connection)
     added = refused = 0
     outlines = read(file.read_bytes())
     for outline in outlines:
         try:
-            _check_url(loaded, outline.url)
+            check_feed_url(loaded, outline.url)
         except PalmyraError as error:
             refused += 1
             sys.stderr.write(f"left out: {printable(str(error))}\n")
             continue
-        added += known.add(
+        added += registry.add(
             outline.url,
             title=outline.title or "",
             site_url=outline.site_url or "",
@@ -216,17 +196,22 @@ def check(url: Annotated[str, typer.Argument(help="A feed's URL.")], as_json: Js
     """
     loaded = settings()
     started = time.monotonic()
-    poll = asyncio.run(_ask(loaded, url))
+    check_feed_url(loaded, url)
+    poll, site = asyncio.run(_ask(loaded, url))
     took_s = time.monotonic() - started
     if as_json:
-        print_json(_checked(poll, took_s))
+        print_json(_checked(poll, took_s) | {"feeds": _found(site)})
     else:
         _say(poll, took_s)
+        for feed in _found(site):
+            sys.stdout.write(printable(f"feed found: {feed['url']} ({feed['about']})") + "\n")
     if poll.error:
         raise poll.error
 
 
-async def _ask(loaded: Settings, url: str) -> Poll:
+async def _ask(loaded: Settings, url: str) -> tuple[Poll, Discovery | None]:
+    """What a poll brings and, where there is no feed, those of the site."""
+    turn = own(loaded.host_delay)
     async with Client(factory.policy(loaded)) as client, Parser() as parser:
         connection = factory.connect(loaded, patient=False)  # opened by no command: `ask` writes nothing
         poller = Poller(
@@ -237,7 +222,17 @@ async def _ask(loaded: Settings, url: str) -> Poll:
             bounds=Bounds(loaded.poll_min, loaded.poll_max),
             host_delay_s=loaded.host_delay,
         )
-        return await poller.ask(Feed(feed_id(url), url))
+        await turn(login(url).url)
+        poll = await poller.ask(Feed(feed_id(url), url), turn)
+        if poll.answer and isinstance(poll.error, FeedError) and is_other(poll.error):
+            return poll, await search_site(client, parser, turn, url, poll.answer, poll.error)
+        return poll, None
+
+
+def _found(site: Discovery | None) -> list[dict[str, str]]:
+    """The feeds of the site, when the URL itself is none."""
+    feeds = [{"url": redact(feed.url), "about": about(feed)} for feed in site.feeds] if site else []
+    return feeds + [{"url": redact(url), "about": "named there"} for url in (site.named if site else ())]
 
 
 def _checked(poll: Poll, took_s: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -146,10 +147,15 @@ def tail(
         if group
         else _read(connection, stream, since, follow)
     )
-    for entry_id, fields in read:
-        event = json.loads(fields[b"event"])
-        if wanted(event.get("data") or {}):
-            _print_event(entry_id, event, as_json=as_json)
+    try:
+        for entry_id, fields in read:
+            event = json.loads(fields[b"event"])
+            if wanted(event.get("data") or {}):
+                _print_event(entry_id, event, as_json=as_json)
+    except KeyboardInterrupt:
+        return  # how one ends --follow
+    except BrokenPipeError:  # `| head` has had enough; Python would complain when it flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _start_id(since: str) -> str:

@@ -78,6 +78,8 @@ async def _poll(loaded: Settings, redis: Redis, demo: list[str]) -> None:
             parser,
             bounds=Bounds(loaded.poll_min, loaded.poll_max),
             host_delay_s=loaded.host_delay,
+            backfill=loaded.backfill,
+            subscriber=factory.subscriber(loaded, redis, client),
         )
         log.info("poller_ready")
         polling = asyncio.create_task(poller.run(stop))

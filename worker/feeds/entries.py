@@ -73,6 +73,8 @@ class Document:
     notes: tuple[str, ...] = ()
     ttl_s: int | None = None
     """See `ParsedFeed`."""
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
     children: tuple[str, ...] = ()
     """See `ParsedFeed`."""
     hub_link: str | None = None

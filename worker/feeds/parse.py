@@ -19,6 +19,7 @@ __all__ = ["FeedError", "FeedReason", "parse"]
 _SNIFF_CHARS = 200_000
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]{0,60})")
 _FEED_ELEMENT = re.compile(r"<(?:\w{1,20}:)?(?:rss|feed|rdf|channel|item|entry)\b", re.IGNORECASE)
+_PAGE = re.compile(r"<html\b|<!doctype\s+html\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 _LINK_TAG = re.compile(r"<link\s[^>]{1,1000}", re.IGNORECASE)
 _FEED_TYPE = re.compile(r"""type\s*=\s*["']?application/(?:rss|atom|feed)\+(?:xml|json)""", re.IGNORECASE)
@@ -66,6 +67,8 @@ def _parse(body: bytes, url: str, content_type: str, now: datetime) -> ParsedFee
         format=document.format,
         notes=(*decoded.notes, *document.notes, *odd, *_emptiness(document)),
         ttl_s=document.ttl_s,
+        skip_hours=document.skip_hours,
+        skip_days=document.skip_days,
         children=document.children,
         hub=web_link(document.hub_link, url),
         self_url=web_link(document.self_link, url),
@@ -119,7 +122,7 @@ def _end_of_prolog(text: str, at: int) -> int:
 
 def _not_a_feed(text: str, root: str, url: str) -> FeedError:
     head = text[:_SNIFF_CHARS]
-    if root.lower() in ("html", "body") or "<html" in head[:2000].lower():
+    if root.lower() in ("html", "body") or _PAGE.search(head[:2000]):
         title = _TITLE.search(head)
         name = plain(title[1], 100) if title else None
         feeds = feed_links(head, url)

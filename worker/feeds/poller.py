@@ -10,8 +10,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,19 +19,26 @@ from redis.exceptions import RedisError
 
 from jobs.client import Answer, Client
 from jobs.entry import Entry, ParsedFeed
-from jobs.errors import Outcome, PalmyraError, Reason, Retry
+from jobs.errors import Outcome, Reason, Retry
 from jobs.ledger import Ledger
 from jobs.link import Found
 from jobs.urls import domain, link_id, split
-from worker.feeds import turns
+from worker.feeds import own_network, turns
+from worker.feeds.backfill import ALL, split_backfill
+from worker.feeds.catch_up import catch_up
 from worker.feeds.children import follow
 from worker.feeds.errors import FeedError
-from worker.feeds.freshness import max_age_s
+from worker.feeds.learned import rhythm_fields, uncharged, with_skips
+from worker.feeds.own_network import OwnNetwork
 from worker.feeds.parser import Parser
+from worker.feeds.poll import Poll, brought, changes
 from worker.feeds.registry import Feed, Registry
 from worker.feeds.schedule import Bounds, Brought, Next, next_poll
 from worker.feeds.sitemap import INDEX
+from worker.feeds.subscriber import Subscriber
 from worker.feeds.turns import Turn
+
+__all__ = ["ACCEPT", "DEMO_POLL_S", "PAUSED_BECAUSE", "PAUSED_S", "Poll", "Poller", "fresh_ms", "links_of"]
 
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
@@ -41,25 +47,11 @@ ACCEPT = (
 LEASE_S = 120.0
 """A poll's download (30 s), wait for its host (30 s), parse (10 s) and children (40 s) fit into it."""
 PAUSED_S = 10 * 365 * 86400.0
+PAUSED_BECAUSE = "paused by the operator"
 POLLS_AT_A_TIME = 64
 LONGEST_SLEEP_S = 1.0
 DEMO_POLL_S = 2.0
-MAX_VALIDATOR_CHARS = 1000
-"""A longer ETag is not worth its memory: such a feed is downloaded, and its bytes compared."""
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What one poll brought: an error, or an unchanged feed, or a document."""
-
-    error: PalmyraError | None = None
-    unchanged: str = ""
-    """``not_modified`` (304) or ``same_body``."""
-    parsed: ParsedFeed | None = None
-    answer: Answer | None = None
-    body_hash: str = ""
 
 
 class Poller:
@@ -74,29 +66,52 @@ class Poller:
         *,
         bounds: Bounds,
         host_delay_s: float,
+        backfill: str = ALL,
+        subscriber: Subscriber | None = None,
     ) -> None:
+        """Set up.
+
+        Args:
+            backfill: the policy of feeds without one of their own.
+            subscriber: keeps the feeds subscribed at their hubs; None: hubs can't reach us.
+        """
         self.ledger = ledger
         self.registry = registry
         self.client = client
         self.parser = parser
+        self.subscriber = subscriber
         self._bounds = bounds
         self._host_delay_s = host_delay_s
+        self._backfill = backfill
         self._turn = turns.shared(ledger, host_delay_s)
         self._polls: set[asyncio.Task[None]] = set()
+        self._network: OwnNetwork[Feed] = OwnNetwork()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll what is due until `stop` is set; then let the polls in flight end."""
+        behind = True
         while not stop.is_set():
             try:
+                if behind:
+                    await self._catch_up()
+                behind = False
                 wait_s = await self._start_due()
             except RedisError as error:
                 log.warning("poller_waits_for_redis", error=str(error))
-                wait_s = LONGEST_SLEEP_S
+                behind, wait_s = True, LONGEST_SLEEP_S
             await _sleep(stop, min(wait_s, LONGEST_SLEEP_S))
         if self._polls:
             await asyncio.wait(self._polls, timeout=5)
         for poll in self._polls:
             poll.cancel()
+        if self.subscriber:
+            await self.subscriber.close()
+
+    async def _catch_up(self) -> None:
+        """After a time in which nobody polled: not everything at once."""
+        feeds = await asyncio.to_thread(catch_up, self.registry, host_delay_s=self._host_delay_s)
+        if feeds:
+            log.info("poller_catches_up", feeds=feeds)
 
     async def _start_due(self) -> float:
         """Start polling the feeds that are due; returns the seconds until the next one is."""
@@ -121,7 +136,7 @@ class Poller:
         if feed is None:
             return
         if feed.paused:
-            await self._save(feed, Next(PAUSED_S, "paused by the operator"), {})
+            await self._save(feed, Next(PAUSED_S, PAUSED_BECAUSE), {})
             return
         try:
             host = domain(feed.login.url)
@@ -198,26 +213,83 @@ class Poller:
 
     async def _learn(self, feed: Feed, poll: Poll) -> None:
         """Write what the poll brought: entries first, then validators and the next poll."""
+        if await self._is_spared(feed, poll):
+            return
         found = links_of(poll.parsed.entries) if poll.parsed else []
-        new = 0
+        new, fresh = 0, list[Found]()
         if poll.parsed:
-            new = (await asyncio.to_thread(self.ledger.discover, feed.id, found)).new
+            new, fresh = await asyncio.to_thread(self._record, feed, found)
         elif poll.unchanged:
             await asyncio.to_thread(self.ledger.remember, feed.id)
         if isinstance(poll.error, Retry) and poll.error.after_s is not None:
             await asyncio.to_thread(self.ledger.block, domain(feed.login.url), poll.error.after_s)
-        after = self._next(feed, poll, new)
-        await self._save(feed, after, changes(feed, poll, new, after))
+        now_ms = int(time.time() * 1000)
+        taught = brought(feed, poll, new=new, listed=len(found), fresh=fresh)
+        feed = with_skips(feed, poll.parsed)
+        after = await self._heed(feed, poll, taught, self._next(feed, taught, now_ms))
+        fields = changes(feed, poll, new, after) | rhythm_fields(feed, taught, after, now_ms)
+        await self._save(feed, after, fields)
+        # What is polled through a proxy may be meant to not know us: a hub would.
+        if self.subscriber and poll.answer and not poll.error and not feed.proxy:
+            self.subscriber.keep(feed.id, poll.answer, poll.parsed)
         self._log(feed, poll, listed=len(found), new=new)
 
-    def _next(self, feed: Feed, poll: Poll, new: int) -> Next:
+    def _record(self, feed: Feed, found: Sequence[Found]) -> tuple[int, list[Found]]:
+        """Hand a document's links to the ledger: of a feed's first document as many as the backfill says.
+
+        Returns how many nobody had seen, and those that this feed's last document did not list.
+        """
+        listed: Any = []
+        if found:
+            listed = self.ledger.redis.hmget(self.ledger.keys.listed(feed.id), [link.id for link in found])
+        first = not feed.body_hash
+        policy = (feed.backfill or self._backfill) if first and not feed.demo else ALL
+        take, leave = split_backfill(found, policy)
+        new = self.ledger.discover(feed.id, take, left=leave).new
+        return new, [link for link, before in zip(found, listed, strict=True) if before is None]
+
+    def _next(self, feed: Feed, taught: Brought, now_ms: int) -> Next:
         if feed.demo:
             return Next(DEMO_POLL_S, "the demo newsroom is polled every two seconds")
-        return next_poll(feed, brought(feed, poll, new), self._bounds, random.random())
+        return next_poll(feed, taught, self._bounds, random.random(), now_ms=now_ms)
+
+    async def _is_spared(self, feed: Feed, poll: Poll) -> bool:
+        """Whether our own network is to blame for this poll: no feed is charged then."""
+        now_s, reason = time.monotonic(), getattr(poll.error, "reason", "")
+        if poll.answer:
+            verdict = self._network.answered(now_s)
+        elif reason in own_network.REASONS:
+            verdict = self._network.failed(now_s, domain(feed.login.url), feed)
+        else:
+            return False
+        if verdict.rose:
+            log.info("own_network_back")
+        if verdict.fell:
+            log.error(
+                "own_network_down", hosts=self._network.hosts, reason=str(reason), error=str(poll.error)
+            )
+        down_s = now_s - (self._network.down_since_s or now_s)
+        for spared in verdict.spared:
+            delay_s = own_network.retry_s(down_s, random.random())
+            because = f"nothing answers ({reason}): our own network is to blame, not the feed"
+            await self._save(spared, Next(delay_s, because), uncharged(spared))
+        return bool(verdict.spared)
+
+    async def _heed(self, feed: Feed, poll: Poll, taught: Brought, planned: Next) -> Next:
+        """The next poll, if a hub tells us of the feed's news."""
+        if not self.subscriber or poll.error or feed.demo:
+            return planned
+        return await self.subscriber.heed(
+            feed,
+            planned,
+            self._bounds,
+            brought=len(taught.published_ms),
+            least_s=taught.retry_after_s or 0,
+        )
 
     async def _save(self, feed: Feed, after: Next, fields: Mapping[str, Any]) -> None:
         learned = {**fields, "because": after.because}
-        if not await asyncio.to_thread(self.ledger.polled, feed.id, after.delay_s, learned):
+        if not await asyncio.to_thread(self.ledger.polled, feed.id, after.delay_s, learned, feed.edited):
             # Removed during the poll, which then may have recorded anew what it lists.
             await asyncio.to_thread(self.ledger.redis.delete, self.ledger.keys.listed(feed.id))
 
@@ -265,52 +337,6 @@ def fresh_ms(entry: Entry, now_ms: int) -> int:
             at = datetime.fromisoformat(text)
             return min(int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000), now_ms)
     return now_ms
-
-
-def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
-    """The fields of the feed's hash that a poll changes (pure but for the time)."""
-    now_ms = int(time.time() * 1000)
-    fields: dict[str, Any] = {"polled": now_ms, "status": poll.answer.status if poll.answer else ""}
-    if after.interval_s is not None:
-        fields["interval"] = int(after.interval_s)
-    if poll.error:
-        reason = str(getattr(poll.error, "reason", "error"))
-        return fields | {"failures": feed.failures + 1, "reason": reason, "error": str(poll.error)[:300]}
-    fields |= {"failures": "", "reason": "", "error": ""}
-    if poll.answer:
-        # A 304 need not repeat the validators; those of another document are worth nothing (RFC 9111, 4.3.4).
-        kept = feed if poll.unchanged == "not_modified" else Feed(feed.id, feed.url)
-        fields |= {
-            "etag": _validator(poll.answer.etag) or kept.etag,
-            "modified": _validator(poll.answer.last_modified) or kept.modified,
-        }
-        fields["body_hash"] = poll.body_hash
-    if poll.parsed:
-        fields |= {"title": feed.title or poll.parsed.title or "", "format": poll.parsed.format}
-        fields["ttl"] = poll.parsed.ttl_s or ""
-        fields["site_url"] = feed.site_url or poll.parsed.site_url or ""
-    if new:
-        fields |= {"found": feed.found + new, "newest": now_ms}
-    return fields
-
-
-def _validator(text: str | None) -> str:
-    return text if text and len(text) <= MAX_VALIDATOR_CHARS else ""
-
-
-def brought(feed: Feed, poll: Poll, new: int) -> Brought:
-    """What the schedule needs to know of a poll of `feed` (as it was before)."""
-    if poll.error:
-        after_s = poll.error.after_s if isinstance(poll.error, Retry) else None
-        return Brought(error=str(getattr(poll.error, "reason", "error")), retry_after_s=after_s)
-    answer = poll.answer
-    return Brought(
-        new=new,
-        unchanged=bool(poll.unchanged),
-        retry_after_s=answer.retry_after_s if answer else None,
-        max_age_s=max_age_s(answer.headers, answer.received_s) if answer else None,
-        ttl_s=poll.parsed.ttl_s if poll.parsed else feed.ttl or None,
-    )
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

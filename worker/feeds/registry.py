@@ -63,6 +63,23 @@ class Feed:
     """Links this feed brought first."""
     newest: int = 0
     """When it last brought a new link."""
+    rhythm: str = ""
+    """What is known of how much it publishes when: see worker/feeds/rhythm.py."""
+    listed: int = 0
+    """Links in its last document."""
+    gaps: int = 0
+    """Polls whose document had nothing in common with the one before: links were probably missed."""
+    last_gap: int = 0
+    silent: int = 0
+    """Since when it brings nothing, against its own rhythm; 0 when it does as usual."""
+    missing: int = 0
+    """Since when its site says nothing but that it is not there (404, 410)."""
+    gone: int = 0
+    """Since when that is believed: it is asked about once a week."""
+    skip_hours: str = ""
+    """Hours (GMT) in which it asks not to be polled, joined by commas."""
+    skip_days: str = ""
+    """Days, Monday is 0."""
     format: str = ""
     tags: str = ""
     """The operator's own, joined by commas."""
@@ -75,6 +92,8 @@ class Feed:
     """URL of the proxy that it is polled through."""
     paused: bool = False
     """Keeps its place, but is not polled."""
+    edited: int = 0
+    """How often the operator changed it: a poll that began before a change learns nothing for the feed."""
     backfill: str = ""
     """What of its first document is fetched (see worker/feeds/backfill.py), when that is not the setting."""
 
@@ -183,6 +202,7 @@ class Registry:
                 return False
             pipe.multi()
             self._set(pipe, key, given)
+            pipe.hincrby(key, "edited", 1)
             if "url" in given:
                 self._rename(pipe, feed, str(given["url"]))
             if next_ms is not None:

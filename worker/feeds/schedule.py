@@ -19,15 +19,16 @@ from jobs.errors import Reason
 from worker.feeds import rhythm as rhythms
 from worker.feeds.backoff import MAX_RETRY_AFTER_S, after_failure
 from worker.feeds.rhythm import DAY_S, Rhythm, Shape, shape
+from worker.feeds.rhythm_words import pace_words
 from worker.feeds.skips import allowed_from, unpack
 from worker.feeds.spans import clamp, duration
+
+__all__ = ["Bounds", "Brought", "Next", "Plan", "Polled", "duration", "is_gap", "next_poll"]
 
 WORTH_S = 60.0
 """Seconds of one link's waiting that a request is worth."""
 FIRST_INTERVAL_S = 900.0
 """What follows from it for a feed of which nothing is known."""
-FILL = 1 / 3
-"""A document is read again before more than this part of its entries has probably been replaced."""
 PATIENCE_TIMES = 3.0
 """Publications that may be overdue before the feed is taken to have slowed down."""
 AFTER_GAP = 0.25
@@ -140,7 +141,7 @@ def next_poll(feed: Polled, brought: Brought, bounds: Bounds, chance: float, *, 
     if feed.pinned:
         after = Next(feed.pinned, f"pinned to every {duration(feed.pinned)}", rhythm=known, gap=gap)
         return _not_before(after, brought)
-    plan = _plan(known, brought.listed or feed.listed, bounds)
+    plan = _plan(known, bounds)
     if gap and before is not None:
         plan = _sooner(plan, now_ms / 1000 - before.at_s, bounds)
     head = _what(brought) if before else "polled for the first time"
@@ -168,47 +169,40 @@ class Plan:
     """Between two publications at this hour."""
 
 
-def _plan(known: Rhythm, listed: int, bounds: Bounds) -> Plan:
+def _plan(known: Rhythm, bounds: Bounds) -> Plan:
     form = shape(known)
     slowed = max(1.0, known.overdue / PATIENCE_TIMES)
     pace = known.links_a_day / DAY_S / slowed**2
-    most = listed * FILL if listed >= 2 else math.inf
-    wanted_s, filled = _until_worth(form, pace, known.at_s, bounds.max_s, most)
+    wanted_s = _until_worth(form, pace, known.at_s, bounds.max_s)
     interval_s = clamp(wanted_s, bounds.min_s, bounds.max_s)
     limit = ""
     if wanted_s <= bounds.min_s:
         limit = ", the shortest interval"
     elif wanted_s >= bounds.max_s:
         limit = ", the longest interval"
-    elif filled:
-        limit = f", since its document holds only {listed} links"
     times_now = known.times_a_day * form.at(known.at_s) / DAY_S
-    return Plan(interval_s, _rhythm_words(known, form, slowed), limit, 1 / times_now * slowed)
+    return Plan(interval_s, _rhythm_words(known, form, slowed), limit, slowed / times_now)
 
 
-def _until_worth(
-    form: Shape, pace: float, start_s: float, longest_s: float, most: float
-) -> tuple[float, bool]:
-    """Seconds until the links that come have waited `WORTH_S` together, and whether `most` came before that.
+def _until_worth(form: Shape, pace: float, start_s: float, longest_s: float) -> float:
+    """Seconds until the links that probably come have waited `WORTH_S` together; at most `longest_s`.
 
     Args:
         pace: links a second in a usual hour.
-        most: links that may come at most.
     """
     come, waited, at_s, end_s = 0.0, 0.0, start_s, start_s + longest_s
     while at_s < end_s:
         span_s = min((at_s // 3600 + 1) * 3600, end_s) - at_s
         rate = pace * form.at(at_s)
-        # waited + come*t + rate*t²/2 = WORTH_S, in a form that is exact when the rate is next to nothing
+        # The t at which waited + come*t + rate*t²/2 = WORTH_S, in a form that is exact for the smallest rates.
         left = WORTH_S - waited
-        worth_s = 2 * left / (come + math.sqrt(come * come + 2 * rate * left)) if come or rate else math.inf
-        full_s = (most - come) / rate if rate else math.inf
-        if min(worth_s, full_s) <= span_s:
-            return at_s - start_s + min(worth_s, full_s), full_s < worth_s
+        root = math.sqrt(come * come + 2 * rate * left)
+        if 2 * left <= span_s * (come + root):
+            return at_s - start_s + 2 * left / (come + root)
         waited += come * span_s + rate * span_s * span_s / 2
         come += rate * span_s
         at_s += span_s
-    return longest_s, False
+    return longest_s
 
 
 def _sooner(plan: Plan, since_last_s: float, bounds: Bounds) -> Plan:
@@ -287,14 +281,3 @@ def _rhythm_words(known: Rhythm, form: Shape, slowed: float) -> str:
     now = form.at(known.at_s)
     at_this_hour = ", more at this hour" if now >= 1.5 else ", fewer at this hour" if now <= 0.6 else ""
     return f"usually {usual}{at_this_hour}"
-
-
-def pace_words(links_a_day: float) -> str:
-    """``about 40 links a day``, ``about 3 links a week``, ``about 2 links a month``."""
-    for days, unit in ((1, "day"), (7, "week"), (30, "month")):
-        count = round(links_a_day * days)
-        if links_a_day * days >= 1.5 or unit == "month":
-            break
-    if count <= 1:
-        return f"about 1 link a {unit}" if count else "less than 1 link a month"
-    return f"about {count:,} links a {unit}"

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 
 import structlog
 from redis.exceptions import RedisError
 
 from jobs.client import Answer, Client
+from jobs.entry import ParsedFeed
 from jobs.errors import Outcome, Reason, Retry
 from jobs.ledger import Ledger
 from jobs.urls import redact
 from worker.feeds import turns
+from worker.feeds.hub import Hub, heed
 from worker.feeds.plain import plain
+from worker.feeds.registry import Feed
+from worker.feeds.schedule import Bounds, Next
 from worker.feeds.subscriptions import Subscriptions
-from worker.feeds.websub import Hub, Subscription, Topic, Wish, endpoints, may_follow, request, wish
+from worker.feeds.websub import (
+    State,
+    Subscription,
+    Topic,
+    Wish,
+    discover,
+    endpoints,
+    may_follow,
+    request,
+    wish,
+)
 
 AT_A_TIME = 8
-"""Requests to hubs in flight, and waiting for their hub's turn. What finds no room comes with its next poll."""
+"""Requests to hubs in flight or waiting for their turn. What finds no room comes with its next poll."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,42 +57,49 @@ class Subscriber:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """By feed."""
 
-    async def told(self, feed_id: str, last_poll_ms: int, *, new: int) -> Hub | None:
-        """What a feed's hub is worth for the schedule, after a poll that brought `new` links; None: it has none.
+    async def heed(self, feed: Feed, planned: Next, bounds: Bounds, *, brought: int, least_s: float) -> Next:
+        """The next poll of a feed after a good one, if its hub tells us of news.
 
         Args:
-            feed_id: the feed.
-            last_poll_ms: when the poll before ended.
-            new: links of this poll that nobody had seen.
+            feed: as it was before the poll.
+            planned: the next poll without a hub.
+            bounds: of intervals.
+            brought: links that the feed's document lists and its last one did not.
+            least_s: what the site asks to wait (Retry-After).
         """
-        return await asyncio.to_thread(self._told, feed_id, last_poll_ms, new)
+        if feed.pinned:
+            return planned
+        hub = await asyncio.to_thread(self._hub, feed, brought)
+        return heed(planned, hub, bounds, random.random(), least_s=least_s)
 
-    def _told(self, feed_id: str, last_poll_ms: int, new: int) -> Hub | None:
-        known = self.subscriptions.get(feed_id)
+    def _hub(self, feed: Feed, brought: int) -> Hub | None:
+        """What the subscription is worth now; what came without the hub's word is noted."""
+        known = self.subscriptions.get(feed.id)
         now_ms = self.subscriptions.clock_ms()
-        if known is None or known.until <= now_ms:
+        if known is None or known.state(now_ms) is not State.ACTIVE:
             return None
-        told = known.pinged >= last_poll_ms
-        if new and not told:
+        told = known.pinged >= feed.polled
+        if brought and not told:
             self.subscriptions.missed(known)
             known = replace(known, missed=known.missed + 1)
         return Hub(
-            renew_s=max(known.renew_ms, known.again) / 1000 - now_ms / 1000,
+            renew_s=(max(known.renew_ms, known.again) - now_ms) / 1000,
             relied_on=known.relied_on(now_ms),
-            owes=told and not new,
+            owes=told and not brought,
         )
 
-    def keep(self, feed_id: str, named: Topic | None, *, unchanged: bool) -> None:
+    def keep(self, feed_id: str, answer: Answer, parsed: ParsedFeed | None) -> None:
         """After a good poll: subscribe, renew or unsubscribe, whatever is due. Returns at once.
 
         Args:
             feed_id: the feed.
-            named: the hub and topic that the answer names.
-            unchanged: there was no document, so that what it named before still holds.
+            answer: what its site answered.
+            parsed: the document in it; None when it is unchanged, so that what it named before still holds.
         """
         if feed_id in self._tasks or len(self._tasks) >= AT_A_TIME:
             return
-        task = asyncio.create_task(self._keep(feed_id, named, unchanged=unchanged))
+        named = discover(answer.headers, answer.final_url, parsed)
+        task = asyncio.create_task(self._keep(feed_id, named, unchanged=parsed is None))
         self._tasks[feed_id] = task
         task.add_done_callback(lambda done: self._ended(feed_id, done))
 
@@ -98,7 +120,8 @@ class Subscriber:
 
     async def _keep(self, feed_id: str, named: Topic | None, *, unchanged: bool) -> None:
         known = await asyncio.to_thread(self.subscriptions.get, feed_id)
-        topic = Topic(known.hub, known.topic) if known and unchanged and not named else named
+        # An answer without a document does not name all that the document does.
+        topic = Topic(known.hub, known.topic) if known and unchanged else named
         wanted = wish(known, topic, self._public_url, self.subscriptions.clock_ms())
         if wanted is Wish.LEAVE and known:
             await self._leave(known)

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -19,7 +19,6 @@ from jobs.entry import ParsedFeed
 from jobs.urls import redact
 from worker.feeds.link_header import links
 from worker.feeds.links import web_link
-from worker.feeds.schedule import Bounds, Next, duration
 
 MAX_URL_CHARS = 2_000
 """A hub or topic with a longer URL is not worth its memory: such a feed is polled."""
@@ -40,10 +39,6 @@ LEAVING_S = 3_600
 """For this long a hub may ask whether we meant to unsubscribe."""
 MISSES = 2
 """Polls in a row with news that the hub had not told us of: then it is not relied on until it tells again."""
-
-SAFETY_NET_S = 4 * 3_600.0
-RARER = 4
-"""A feed whose hub is relied on is polled this many times more rarely, and not more often than the above."""
 
 _METHODS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 _SIGNATURE = re.compile(r"\s*([a-z0-9]{1,10})=([0-9a-f]{40,128})\s*", re.IGNORECASE)
@@ -80,7 +75,7 @@ class Subscription:
     feed: str
     hub: str
     topic: str
-    callback: str
+    callback: str = field(repr=False)
     """Where the hub reaches us. Whoever knows it may speak as the hub: it is not shown."""
     secret: str = field(default="", repr=False)
     """The key that the hub signs with; empty when it was asked without encryption, and so has none."""
@@ -125,18 +120,6 @@ class Subscription:
     def relied_on(self, now_ms: int) -> bool:
         """Whether polls may be rare because the hub tells us of news."""
         return self.state(now_ms) is State.ACTIVE and self.missed < MISSES
-
-
-@dataclass(frozen=True, slots=True)
-class Hub:
-    """What a feed's subscription is worth when the next poll is planned."""
-
-    renew_s: float
-    """Seconds until it is to be renewed, which a poll does."""
-    relied_on: bool
-    """The hub tells us of news, so that polls may be rare."""
-    owes: bool = False
-    """It told us before this poll, which brought nothing: a cache on the way may have the old document still."""
 
 
 # -- discovery ---------------------------------------------------------------------------------------------
@@ -233,32 +216,6 @@ def request(mode: str, subscription: Subscription) -> dict[str, str]:
     if subscription.secret and mode == "subscribe":
         form["hub.secret"] = subscription.secret
     return form
-
-
-def heed(planned: Next, hub: Hub | None, bounds: Bounds, chance: float, *, least_s: float = 0) -> Next:
-    """The next poll of a feed that has a subscription.
-
-    Args:
-        planned: without it.
-        hub: what the subscription is worth; None when there is none.
-        bounds: of intervals.
-        chance: a random number in [0, 1), so that feeds don't march in step.
-        least_s: what the site asks to wait (Retry-After).
-    """
-    if hub is None:
-        return planned
-    because, delay_s = planned.because, planned.delay_s
-    if hub.relied_on and hub.owes:
-        delay_s = min(delay_s, bounds.min_s)
-        because = f"its hub told us of news that we don't see yet: asked again after {duration(delay_s)}"
-    elif hub.relied_on:
-        rare_s = min(max(SAFETY_NET_S, RARER * delay_s), bounds.max_s)
-        because = f"its hub tells us; a poll every {duration(rare_s)} in case it does not"
-        delay_s = max(delay_s, rare_s * (1 - chance / 10))
-    soonest_s = max(bounds.min_s, least_s)
-    if hub.renew_s < delay_s:
-        delay_s, because = hub.renew_s, f"{because}; now sooner, since the subscription is to be renewed"
-    return replace(planned, delay_s=max(delay_s, soonest_s), because=because)
 
 
 # -- what hubs say -----------------------------------------------------------------------------------------

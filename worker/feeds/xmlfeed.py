@@ -19,6 +19,7 @@ import feedparser
 from worker.feeds.entries import Document, Raw, Written
 from worker.feeds.errors import FeedError, FeedReason
 from worker.feeds.links import is_absolute
+from worker.feeds.skips import skip_days, skip_hours
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _IMAGE_PATH = re.compile(r"\.(jpe?g|png|webp|gif|avif)([?#]|$)", re.IGNORECASE)
@@ -52,6 +53,8 @@ def read(text: str, root: str) -> Document:
         raws=raws,
         notes=notes,
         ttl_s=_ttl_s(feed),
+        skip_hours=skip_hours(text),
+        skip_days=skip_days(text),
         hub_link=_related(feed, "hub"),
         self_link=_related(feed, "self"),
     )

@@ -13,7 +13,7 @@ from jobs.keys import Keys
 from jobs.ledger import Ledger
 from worker.config import Settings
 from worker.feeds.registry import Registry
-from worker.web import article, dashboard, events, health, newsroom
+from worker.web import article, dashboard, events, health, newsroom, websub
 from worker.web.access import OPEN_PATHS, SAFE_METHODS, is_loopback, is_same_origin, password_matches
 from worker.web.headers import secure
 from worker.web.live import Live
@@ -40,6 +40,8 @@ def create_app(settings: Settings, redis: Redis) -> Flask:
     install(app, Site(settings, redis, keys, ledger, Registry(redis, keys), live))
     for blueprint in (newsroom.blueprint, article.blueprint, events.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
+    if settings.public_url:
+        app.register_blueprint(websub.blueprint)
     app.register_blueprint(dashboard.make_blueprint(), url_prefix="/rq")
     for name in ("/favicon.ico", "/static/favicon.ico"):  # the second is what the RQ dashboard asks for
         app.add_url_rule(name, f"icon {name}", lambda: app.send_static_file("favicon.svg"))
@@ -54,6 +56,8 @@ def create_app(settings: Settings, redis: Redis) -> Flask:
 
 def _admit() -> Response | None:
     """Answers itself whoever may not come in."""
+    if request.blueprint == websub.blueprint.name:
+        return None  # a hub: its token lets it in
     password = site().settings.web_password
     if password is None:
         # No password means that we listen on loopback only (Settings sees to that).

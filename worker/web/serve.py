@@ -18,6 +18,7 @@ from waitress.server import BaseWSGIServer, create_server
 
 from jobs.errors import PalmyraError
 from worker.config import Settings
+from worker.web import websub
 from worker.web.app import create_app
 from worker.web.site import site_of
 
@@ -80,7 +81,7 @@ class Server:
             asyncore_use_poll=True,  # select() ends at descriptor 1024
             channel_request_lookahead=1,  # else a stream's client that went away is noticed only by writing
             outbuf_high_watermark=MOST_UNREAD_BYTES,
-            max_request_body_size=1024 * 1024,
+            max_request_body_size=websub.MAX_BYTES + 1 if site_of(app).settings.public_url else 1024 * 1024,
             ident="",
         )
         self._server = cast(BaseWSGIServer, server)  # the other kind listens on several sockets

@@ -1,4 +1,4 @@
-"""Where hubs reach us (WebSub, https://www.w3.org/TR/websub/): they check that we subscribed, and tell of news.
+"""Where hubs reach us (https://www.w3.org/TR/websub/): they check that we subscribed, and tell of news.
 
 Open to everybody, without login: the token in the path, which only the hub was given, is what lets it in. All
 that it can do is make one feed due now, a few seconds after its last poll at the soonest.
@@ -11,11 +11,11 @@ from flask import Blueprint, Response, request
 
 from worker.feeds.plain import plain
 from worker.feeds.subscriptions import Subscriptions
-from worker.feeds.websub import Subscription, lease_s, signed, usable_challenge
+from worker.feeds.websub import RENEW_AT, Subscription, lease_s, signed, usable_challenge
 from worker.web.site import site
 
 MAX_BYTES = 5 * 2**20
-"""Of a document that a hub posts. It is only looked at to check its signature."""
+"""Of a document that a hub posts: what serve.py lets in. It is only looked at to check its signature."""
 MAX_REASON = 200
 
 log = structlog.get_logger(__name__)
@@ -51,6 +51,9 @@ def _agreed(here: Subscriptions, known: Subscription, mode: str | None) -> bool:
         return False
     granted_s = lease_s(request.args.get("hub.lease_seconds"))
     log.info("subscription_verified", feed=known.feed, lease_s=granted_s)
+    # The next poll was planned before: it must not come too late to renew this.
+    renew_s = max(granted_s * RENEW_AT, site().settings.poll_min)
+    site().ledger.hasten(known.feed, "its subscription is to be renewed", within_s=renew_s)
     return here.verified(known, granted_s)
 
 
@@ -60,7 +63,6 @@ def told(token: str) -> Response:
 
     A bad signature is answered like a good one (7.1): who guesses learns nothing.
     """
-    request.max_content_length = MAX_BYTES
     here = subscriptions()
     known = here.of_token(token)
     if known is None or known.leaving or known.denied:
@@ -69,7 +71,7 @@ def told(token: str) -> Response:
         log.warning("websub_bad_signature", feed=known.feed)
         return _answer(202, "")
     here.pinged(known)
-    if not site().ledger.hasten(known.feed):
+    if not site().ledger.hasten(known.feed, "its hub told us of news"):
         here.forget(known)
         return _answer(410, "no such subscription")
     log.info("websub_told", feed=known.feed)

@@ -1,0 +1,80 @@
+"""What one poll brought, and what that means for the feed's hash and its schedule. Pure but for the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.client import Answer
+from jobs.entry import ParsedFeed
+from jobs.errors import PalmyraError, Retry
+from jobs.link import Found
+from worker.feeds.freshness import max_age_s
+from worker.feeds.learned import published_ms
+from worker.feeds.registry import Feed
+from worker.feeds.schedule import Brought, Next
+
+MAX_VALIDATOR_CHARS = 1000
+"""A longer ETag is not worth its memory: such a feed is downloaded, and its bytes compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll brought: an error, or an unchanged feed, or a document."""
+
+    error: PalmyraError | None = None
+    unchanged: str = ""
+    """``not_modified`` (304) or ``same_body``."""
+    parsed: ParsedFeed | None = None
+    answer: Answer | None = None
+    body_hash: str = ""
+
+
+def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
+    """The fields of the feed's hash that a poll changes (pure but for the time)."""
+    now_ms = int(time.time() * 1000)
+    fields: dict[str, Any] = {"polled": now_ms, "status": poll.answer.status if poll.answer else ""}
+    if after.interval_s is not None:
+        fields["interval"] = int(after.interval_s)
+    if poll.error:
+        reason = str(getattr(poll.error, "reason", "error"))
+        return fields | {"failures": feed.failures + 1, "reason": reason, "error": str(poll.error)[:300]}
+    fields |= {"failures": "", "reason": "", "error": ""}
+    if poll.answer:
+        # A 304 need not repeat the validators; those of another document are worth nothing (RFC 9111, 4.3.4).
+        kept = feed if poll.unchanged == "not_modified" else Feed(feed.id, feed.url)
+        fields |= {
+            "etag": _validator(poll.answer.etag) or kept.etag,
+            "modified": _validator(poll.answer.last_modified) or kept.modified,
+        }
+        fields["body_hash"] = poll.body_hash
+    if poll.parsed:
+        fields |= {"title": feed.title or poll.parsed.title or "", "format": poll.parsed.format}
+        fields["ttl"] = poll.parsed.ttl_s or ""
+        fields["site_url"] = feed.site_url or poll.parsed.site_url or ""
+    if new:
+        fields |= {"found": feed.found + new, "newest": now_ms}
+    return fields
+
+
+def _validator(text: str | None) -> str:
+    return text if text and len(text) <= MAX_VALIDATOR_CHARS else ""
+
+
+def brought(feed: Feed, poll: Poll, *, new: int, listed: int, fresh: Sequence[Found]) -> Brought:
+    """What the schedule needs to know of a poll of `feed` (as it was before)."""
+    if poll.error:
+        after_s = poll.error.after_s if isinstance(poll.error, Retry) else None
+        return Brought(error=str(getattr(poll.error, "reason", "error")), retry_after_s=after_s)
+    answer = poll.answer
+    return Brought(
+        new=new,
+        unchanged=bool(poll.unchanged),
+        listed=listed,
+        published_ms=published_ms(link.entry for link in fresh),
+        retry_after_s=answer.retry_after_s if answer else None,
+        max_age_s=max_age_s(answer.headers, answer.received_s) if answer else None,
+        ttl_s=poll.parsed.ttl_s if poll.parsed else feed.ttl or None,
+    )
