@@ -38,9 +38,6 @@ def main() -> NoReturn:
         _end(PalmyraError(f"The connection to Redis broke: {error}"), Exit.REDIS_UNREACHABLE)
     except PalmyraError as error:
         _end(error, Exit.FAILURE)
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()
-        sys.exit(Exit.OK)
     sys.exit(Exit.OK)
 
 

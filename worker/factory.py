@@ -63,7 +63,9 @@ def _advice(settings: Settings, error: RedisError) -> str:
             f"No Redis runs in {where}. Start `palmyra up` there, or set PALMYRA_REDIS_URL (or PALMYRA_HOME)."
         )
     parts = urlsplit(settings.url)
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    shown = parts._replace(
+        netloc=parts.netloc.rpartition("@")[2], query=""
+    ).geturl()  # no password of either kind
     return f"Redis at {shown} does not answer: {error}. Check PALMYRA_REDIS_URL, and that the server runs."
 
 

@@ -16,7 +16,7 @@ from worker import factory
 from worker.config import Settings
 
 STUCK_S = 3600
-"""A link that is ready for this long, or a feed this long overdue, says that nobody works on it."""
+"""A feed that is overdue for this long says that nobody polls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class PalmyraWorker(BaseWorker):
 
     def register_birth(self) -> None:
         """Take over our own name: a worker killed a moment ago still holds it."""
-        self.connection.delete(self.key)
+        self.connection.delete(self.key, self.executions_key)
         super().register_birth()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
 
     def run_maintenance_tasks(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from enum import IntEnum
 from typing import Any
@@ -11,6 +12,9 @@ from redis import Redis
 
 from worker import factory, logs
 from worker.config import Settings, load
+
+# What JSON lets through and terminals act on: DEL and C1 controls, line separators, marks that reorder text.
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Exit(IntEnum):
@@ -42,5 +46,6 @@ def redis() -> tuple[Settings, Redis]:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on one line of standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    """One JSON document on one line of standard output, without raw control characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")

@@ -46,6 +46,12 @@ def poll(demo_feed: DemoFeeds = None) -> None:
     """Run a poller: polls due feeds, records new links, and dispatches what is due to the workers.
 
     Any number may run against one Redis, on any number of machines.
+
+    Examples:
+
+        palmyra poll
+
+        PALMYRA_REDIS_URL=redis://10.0.0.5:6379/0 palmyra poll
     """
     loaded = start("poller")
     redis = factory.connect(loaded)
@@ -145,7 +151,14 @@ def work_article() -> None:
 
 
 def web() -> None:
-    """Run the web process: the newsroom page, the RQ dashboard under /rq, /metrics and health."""
+    """Run the web process: the newsroom page, the RQ dashboard under /rq, /metrics and health.
+
+    Examples:
+
+        palmyra web
+
+        PALMYRA_WEB_HOST=0.0.0.0 PALMYRA_WEB_PASSWORD=... palmyra web
+    """
     from worker.web import run
 
     loaded = start("web")
@@ -188,7 +201,7 @@ def _end_with_us() -> None:
 
 @contextmanager
 def _only_one(loaded: Settings) -> Iterator[None]:
-    loaded.home.mkdir(parents=True, exist_ok=True)
+    loaded.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (loaded.home / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

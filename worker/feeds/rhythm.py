@@ -28,9 +28,8 @@ LONGEST_LOOK_BACK_DAYS = 28
 SHORTEST_LOOK_BACK_DAYS = 0.25
 """A first document with one date on everything must not look like hundreds of links a day."""
 DOUBT_HOURS, DOUBT_WEEKDAYS = 2.0, 1.0
-"""Days, and weeks, that each hour and weekday is taken to have been ordinary before it was watched."""
-DOUBT_TIMES = 6.0
-"""The same, in publications: a feed must bring a few before its hours mean anything."""
+"""Days, and weeks, that each hour and weekday is taken to have been ordinary before it was watched; or longer,
+until one publication (Laplace's rule) would have come in it."""
 SILENT_TIMES = 10.0
 """A feed is silent when this many publications should have come, and none did …"""
 SILENT_DAYS = 2.0
@@ -176,11 +175,11 @@ def shape(rhythm: Rhythm) -> Shape:
     """How the hours and weekdays compare, as far as there is evidence."""
     if not rhythm.links:
         return Shape()
-    doubt = DOUBT_TIMES / rhythm.times_a_day
+    once = 1 / rhythm.times_a_day
     watched = _watched_hours(rhythm.since_s, rhythm.at_s)
-    hours = _ratios(_blurred(rhythm.hours), _blurred(watched), max(DOUBT_HOURS, doubt))
+    hours = _ratios(_blurred(rhythm.hours), _blurred(watched), max(DOUBT_HOURS, 24 * once))
     watched = _watched_weekdays(rhythm.since_s, rhythm.at_s)
-    return Shape(hours, _ratios(rhythm.weekdays, watched, max(DOUBT_WEEKDAYS, doubt)))
+    return Shape(hours, _ratios(rhythm.weekdays, watched, max(DOUBT_WEEKDAYS, once)))
 
 
 def silent_since(rhythm: Rhythm | None, newest_ms: int, now_ms: int) -> int:

@@ -194,7 +194,7 @@ def _until_worth(form: Shape, pace: float, start_s: float, longest_s: float) -> 
     while at_s < end_s:
         span_s = min((at_s // 3600 + 1) * 3600, end_s) - at_s
         rate = pace * form.at(at_s)
-        # The t at which waited + come*t + rate*t²/2 = WORTH_S, in a form that is exact for the smallest rates.
+        # When waited + come*t + rate*t²/2 = WORTH_S, in a form that is exact for the smallest rates.
         left = WORTH_S - waited
         root = math.sqrt(come * come + 2 * rate * left)
         if 2 * left <= span_s * (come + root):

@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import re
 
-_HOURS = re.compile(r"<skipHours\s*>(.{0,4000}?)</skipHours\s*>", re.IGNORECASE | re.DOTALL)
-_DAYS = re.compile(r"<skipDays\s*>(.{0,4000}?)</skipDays\s*>", re.IGNORECASE | re.DOTALL)
-_HOUR = re.compile(r"<hour\s*>\s*([0-9]{1,2})\s*</hour\s*>", re.IGNORECASE)
-_DAY = re.compile(r"<day\s*>\s*([A-Za-z]{6,9})\s*</day\s*>", re.IGNORECASE)
+_HOURS = re.compile(r"<(/?)skipHours\s{0,9}>", re.IGNORECASE)
+_DAYS = re.compile(r"<(/?)skipDays\s{0,9}>", re.IGNORECASE)
+_HOUR = re.compile(r"<hour>\s{0,9}([0-9]{1,2})\s{0,9}</hour>", re.IGNORECASE)
+_DAY = re.compile(r"<day>\s{0,9}([A-Za-z]{6,9})\s{0,9}</day>", re.IGNORECASE)
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def skip_hours(text: str) -> tuple[int, ...]:
     """The hours (0 to 23, GMT) in which an RSS document asks not to be read."""
-    found = _HOURS.search(text)
-    hours = {int(hour) % 24 for hour in _HOUR.findall(found[1]) if int(hour) <= 24} if found else set()
+    hours = {int(hour) % 24 for hour in _HOUR.findall(_between(_HOURS, text)) if int(hour) <= 24}
     return tuple(sorted(hours)) if len(hours) < 24 else ()
 
 
 def skip_days(text: str) -> tuple[int, ...]:
     """The days (Monday is 0) on which an RSS document asks not to be read."""
-    found = _DAYS.search(text)
-    names = {day.lower() for day in _DAY.findall(found[1])} if found else set()
+    names = {day.lower() for day in _DAY.findall(_between(_DAYS, text))}
     days = [number for number, name in enumerate(_NAMES) if name in names]
     return tuple(days) if len(days) < 7 else ()
+
+
+def _between(tag: re.Pattern[str], text: str) -> str:
+    """What stands between the first opening and the tag after it, if that closes it."""
+    tags = tag.finditer(text)
+    opening, closing = next(tags, None), next(tags, None)
+    if opening is None or closing is None or opening[1] or not closing[1]:
+        return ""
+    return text[opening.end() : closing.start()]
 
 
 def allowed_from(at_s: float, hours: tuple[int, ...], days: tuple[int, ...]) -> float:
