@@ -11,6 +11,7 @@ from jobs.client import Answer
 from jobs.entry import ParsedFeed
 from jobs.errors import PalmyraError, Retry
 from jobs.link import Found
+from worker.feeds import moved
 from worker.feeds.freshness import max_age_s
 from worker.feeds.learned import published_ms
 from worker.feeds.registry import Feed
@@ -50,6 +51,7 @@ def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
             "modified": _validator(poll.answer.last_modified) or kept.modified,
         }
         fields["body_hash"] = poll.body_hash
+        fields["moving"] = _moving(feed, poll.answer, now_ms)
     if poll.parsed:
         fields |= {"title": feed.title or poll.parsed.title or "", "format": poll.parsed.format}
         fields["ttl"] = poll.parsed.ttl_s or ""
@@ -57,6 +59,12 @@ def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
     if new:
         fields |= {"found": feed.found + new, "newest": now_ms}
     return fields
+
+
+def _moving(feed: Feed, answer: Answer, now_ms: int) -> str:
+    """A feed with a login stays where it is: its secret was given for that place."""
+    target = answer.final_url if answer.moved_permanently and not feed.login.headers else ""
+    return moved.seen(moved.Move.parse(feed.moving), target, now_ms).text
 
 
 def _validator(text: str | None) -> str:

@@ -22,13 +22,14 @@ from jobs.entry import Entry, ParsedFeed
 from jobs.errors import Outcome, Reason, Retry
 from jobs.ledger import Ledger
 from jobs.link import Found
-from jobs.urls import domain, link_id, split
+from jobs.urls import domain, link_id, redact, split
 from worker.feeds import own_network, turns
 from worker.feeds.backfill import ALL, split_backfill
 from worker.feeds.catch_up import catch_up
 from worker.feeds.children import follow
 from worker.feeds.errors import FeedError
 from worker.feeds.learned import rhythm_fields, uncharged, with_skips
+from worker.feeds.moved import Move, has_held
 from worker.feeds.own_network import OwnNetwork
 from worker.feeds.parser import Parser
 from worker.feeds.poll import Poll, brought, changes
@@ -229,6 +230,7 @@ class Poller:
         after = await self._heed(feed, poll, taught, self._next(feed, taught, now_ms))
         fields = changes(feed, poll, new, after) | rhythm_fields(feed, taught, after, now_ms)
         await self._save(feed, after, fields)
+        await self._follow_move(feed, Move.parse(fields.get("moving", "")), now_ms)
         # What is polled through a proxy may be meant to not know us: a hub would.
         if self.subscriber and poll.answer and not poll.error and not feed.proxy:
             self.subscriber.keep(feed.id, poll.answer, poll.parsed)
@@ -247,6 +249,15 @@ class Poller:
         take, leave = split_backfill(found, policy)
         new = self.ledger.discover(feed.id, take, left=leave).new
         return new, [link for link, before in zip(found, listed, strict=True) if before is None]
+
+    async def _follow_move(self, feed: Feed, move: Move, now_ms: int) -> None:
+        """Know the feed by its new address from now on, unless that is another feed's."""
+        if not has_held(move, now_ms):
+            return
+        other = await asyncio.to_thread(self.registry.get, move.url)
+        if other is None or other.id == feed.id:
+            await asyncio.to_thread(self.registry.edit, feed, {"url": move.url, "moving": ""})
+            log.info("feed_moved", feed=feed.id, url=feed.public_url, to=redact(move.url))
 
     def _next(self, feed: Feed, taught: Brought, now_ms: int) -> Next:
         if feed.demo:

@@ -61,6 +61,8 @@ class Feed:
     """What the last failure was, in words."""
     found: int = 0
     """Links this feed brought first."""
+    moving: str = ""
+    """A permanent redirect that has yet to prove itself (see worker/feeds/moved.py)."""
     newest: int = 0
     """When it last brought a new link."""
     rhythm: str = ""
