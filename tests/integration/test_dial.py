@@ -164,7 +164,7 @@ def test_there_are_no_unix_sockets() -> None:
     """The backend can't open a unix socket at all."""
 
     async def call(client: Client) -> None:
-        await client._pool._network_backend.connect_unix_socket("/run/x.sock")
+        await client._pool("")._network_backend.connect_unix_socket("/run/x.sock")
 
     with pytest.raises(NotImplementedError):
         run(call)

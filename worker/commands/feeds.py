@@ -29,6 +29,8 @@ from worker.feeds.opml import Outline, read, write
 from worker.feeds.parser import Parser
 from worker.feeds.poller import Poll, Poller, links_of
 from worker.feeds.registry import Feed, feed_id
+from worker.feeds.rhythm import Rhythm
+from worker.feeds.rhythm_words import describe
 from worker.feeds.schedule import Bounds
 from worker.feeds.turns import own
 from worker.printable import printable
@@ -110,9 +112,16 @@ def show(feed: Annotated[str, typer.Argument(help="A feed's id or URL.")], as_js
         print_json(fields | {"hub": feeds_hub.shown(subscription)})
         return
     for name, value in fields.items():
-        text = table.when(value) if name in ("added", "polled", "next", "newest") else value
+        text = _shown(name, value)
         sys.stdout.write(f"{name:<10} {printable(str(text))}\n")
     sys.stdout.write(f"{'hub':<10} {printable(feeds_hub.described(subscription))}\n")
+
+
+def _shown(name: str, value: Any) -> object:
+    """A field as people read it."""
+    if name in ("added", "polled", "next", "newest"):
+        return table.when(value)
+    return describe(Rhythm.parse(value)) if name == "rhythm" else value
 
 
 @app.command("remove")

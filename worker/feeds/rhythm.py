@@ -28,8 +28,8 @@ LONGEST_LOOK_BACK_DAYS = 28
 SHORTEST_LOOK_BACK_DAYS = 0.25
 """A first document with one date on everything must not look like hundreds of links a day."""
 DOUBT_HOURS, DOUBT_WEEKDAYS = 2.0, 1.0
-"""Days, and weeks, that each hour and weekday is taken to have been ordinary before it was watched:
-until one publication (Laplace's rule) would have come in it."""
+"""Days, and weeks, that each hour and weekday is taken to have been ordinary before it was watched; or as
+long as one publication in it takes, if that is longer (Laplace's rule)."""
 SILENT_TIMES = 10.0
 """A feed is silent when this many publications should have come, and none did …"""
 SILENT_DAYS = 2.0
