@@ -31,7 +31,7 @@ TLS = Path(__file__).parent.parent / "data" / "tls.pem"
 HUB_HOST = "news.test"  # the name in the certificate
 
 
-def until(done: Callable[[], Any], seconds: float = 10) -> None:
+def until(done: Callable[[], Any], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "it did not happen"
