@@ -46,7 +46,7 @@ lint: $(DEV_STAMP)
 	@echo "mypy --strict ..."; $(VENV)/bin/mypy
 
 test: lint
-	@$(VENV)/bin/pytest -n 4 --dist loadgroup
+	@$(VENV)/bin/pytest -n 2
 
 test-all: test
 	@echo "no slower proofs yet"

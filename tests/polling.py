@@ -125,7 +125,7 @@ class World:
 
 
 async def wait_until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while not done():  # noqa: ASYNC110 - it looks into Redis, which tells nobody
             await asyncio.sleep(0.01)
 

@@ -86,6 +86,8 @@ class Poller:
         self._backfill = backfill
         self._turn = turns.shared(ledger, host_delay_s)
         self._polls: set[asyncio.Task[None]] = set()
+        # In turn: threads may overtake each other, and a feed that is spared was charged a moment before.
+        self._saving = asyncio.Lock()
         self._network: OwnNetwork[Feed] = OwnNetwork()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -300,7 +302,9 @@ class Poller:
 
     async def _save(self, feed: Feed, after: Next, fields: Mapping[str, Any]) -> None:
         learned = {**fields, "because": after.because}
-        if not await asyncio.to_thread(self.ledger.polled, feed.id, after.delay_s, learned, feed.edited):
+        async with self._saving:
+            saved = await asyncio.to_thread(self.ledger.polled, feed.id, after.delay_s, learned, feed.edited)
+        if not saved:
             # Removed during the poll, which then may have recorded anew what it lists.
             await asyncio.to_thread(self.ledger.redis.delete, self.ledger.keys.listed(feed.id))
 
