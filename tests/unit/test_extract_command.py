@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -199,21 +199,36 @@ def test_batch_survives_a_page_that_kills_its_process(tmp_path: Path) -> None:
 
 def kill_reader(fifo: Path) -> None:
     """SIGKILL for the process that waits for what is written to `fifo`."""
-    descriptor = -1
-    for _ in range(400):
-        try:
-            descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-            break
-        except OSError:  # nobody reads yet
-            time.sleep(0.05)
+    descriptor = eventually(lambda: open_to_write(fifo))
+    # A reader that was just let in does not show the file among its own at once.
+    os.kill(eventually(lambda: reader_of(fifo)), signal.SIGKILL)
+    os.close(descriptor)
+
+
+def open_to_write(fifo: Path) -> int | None:
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # nobody reads yet
+        return None
+
+
+def reader_of(fifo: Path) -> int | None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             targets = {link.readlink() for link in (process / "fd").iterdir()}
         except OSError:  # ended, or not ours
             continue
         if fifo in targets and int(process.name) != os.getpid():
-            os.kill(int(process.name), signal.SIGKILL)
-    os.close(descriptor)
+            return int(process.name)
+    return None
+
+
+def eventually(look: Callable[[], int | None], seconds: float = 20) -> int:
+    ends = time.monotonic() + seconds
+    while (found := look()) is None:
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
+    return found
 
 
 def test_batch_survives_a_page_that_hangs(tmp_path: Path) -> None:
