@@ -24,12 +24,17 @@ class Keys:
 
     # -- the ledger ------------------------------------------------------------------------------------
     def link(self, link_id: str) -> str:
-        """Hash: one link's state (fields: see jobs/link.py). Expires KEEP_LEDGER after its last sighting."""
+        """Hash: one link's record (fields: see jobs/link.py). Expires KEEP_LEDGER after it was closed."""
         return self._key("link", link_id)
 
     def way(self, link_id: str) -> str:
         """List: what happened to a link, oldest first; trimmed to 60 lines, expires with the link."""
         return self._key("way", link_id)
+
+    def known(self, part: str) -> str:
+        """Hash, the memory of links: the rest of a link's id -> day of its last sighting and newest revision.
+        What no feed listed for KEEP_LEDGER is pruned; see jobs/lua/prelude.lua."""
+        return self._key("known", part)
 
     def alias(self, link_id: str) -> str:
         """String: the id of the link that was published from this URL, when it is another's final URL."""
@@ -124,6 +129,11 @@ class Keys:
         """Hash: the links that the feed's last document listed, each with its entry's fingerprint."""
         return self._key("listed", feed_id)
 
+    @property
+    def polls(self) -> str:
+        """Hash: polls by what they came to, and their latencies; fields: worker/feeds/tally.py, some dozens."""
+        return self._key("polls")
+
     def websub(self, feed_id: str) -> str:
         """Hash: a feed's subscription at its hub (fields: worker/feeds/websub.py), under 6 KB. Expires a day
         after its lease."""
@@ -146,7 +156,7 @@ class Keys:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
         one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
         one += ("stream", "feeds")
-        by = ("link", "way", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
+        by = ("link", "way", "known", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
         rows = [f"{name} = '{getattr(self, name)}'" for name in one]
         rows += [f"{name} = function(a) return '{getattr(self, name)('')}' .. a end" for name in by]
         prefix = self._key("ready", "")

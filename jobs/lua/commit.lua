@@ -13,14 +13,19 @@ end
 
 -- A URL belongs to the first link that was published from it, be it that link's own or where it led.
 local owner = redis.call('GET', K.alias(final))
-if not owner and final ~= id and tonumber(redis.call('HGET', K.link(final), 'rev') or 0) > 0 then owner = final end
-if owner and owner ~= id and redis.call('EXISTS', K.link(owner)) == 1 then
+local _, own = recall(final)
+if not owner and final ~= id and (own or 0) > 0 then owner = final end
+if owner and owner ~= id then
   note(id, 'leads to the same page as ' .. owner)
   close(id, link, 'duplicate', '', '', keep_ms)
   redis.call('HSET', K.link(id), 'of', owner)
   return 'duplicate ' .. owner
 end
-if final ~= id then redis.call('SET', K.alias(final), id, 'PX', keep_ms) end
+if final ~= id then
+  redis.call('SET', K.alias(final), id, 'PX', keep_ms)
+  if not own then keep(final, 0, keep_ms) end
+end
+keep(id, revision, keep_ms)
 
 local entry = redis.call('XADD', K.stream, '*', 'id', ARGV[4], 'type', ARGV[5], 'event', ARGV[6])
 redis.call('PUBLISH', K.stream, ARGV[6])

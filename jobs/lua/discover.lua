@@ -7,13 +7,14 @@ local feed, keep_ms, rest_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local result = {}
 local LEFT = '~'  -- marks an entry that was there before the feed's first poll, and was not taken
 
-local function extend(key)
-  if redis.call('PTTL', key) > 0 then redis.call('PEXPIRE', key, keep_ms) end
+local function begin(id, url, host, fresh, evidence, revision)
+  local fields = {'url', url, 'host', host, 'feed', feed, 'feeds', feed, 'stage', 'fetch', 'n', 0,
+                  'seen', int(wall), 'fresh', fresh, 'ev', evidence}
+  if revision > 0 then fields[#fields + 1], fields[#fields + 2] = 'rev', revision end
+  open(id, {stage = 'fetch', host = host, feed = feed, fresh = fresh}, fields)
 end
 
-local function remember(id)
-  extend(K.link(id))
-  extend(K.way(id))
+local function add_feed(id)
   local feeds = redis.call('HGET', K.link(id), 'feeds')
   if feeds and not string.find(',' .. feeds .. ',', ',' .. feed .. ',', 1, true) and #feeds < 400 then
     redis.call('HSET', K.link(id), 'feeds', feeds .. ',' .. feed)
@@ -21,12 +22,19 @@ local function remember(id)
   end
 end
 
-local function changed(id, evidence)
+-- A known link whose entry changed. Its record may have ended: then only its newest revision is remembered.
+local function changed(id, url, host, evidence)
   local link = load(id, 'state', 'host', 'home', 'feed', 'closed')
-  if link.state ~= 'closed' or wall - tonumber(link.closed or 0) < rest_ms then return 0 end
-  link.stage, link.host, link.fresh = 'fetch', link.home or link.host, int(wall)
-  redis.call('HDEL', K.link(id), 'home', 'dead')
-  open(id, link, {'stage', 'fetch', 'host', link.host, 'fresh', link.fresh, 'ev', evidence})
+  if not link.state then
+    local _, revision = recall(id)
+    begin(id, url, host, int(wall), evidence, revision or 0)
+  elseif link.state ~= 'closed' or wall - tonumber(link.closed or 0) < rest_ms then
+    return 0
+  else
+    link.stage, link.host, link.fresh = 'fetch', link.home or link.host, int(wall)
+    redis.call('HDEL', K.link(id), 'home', 'dead')
+    open(id, link, {'stage', 'fetch', 'host', link.host, 'fresh', link.fresh, 'ev', evidence})
+  end
   note(id, 'its entry changed in feed ' .. feed)
   return 2
 end
@@ -34,28 +42,26 @@ end
 for i = 4, #ARGV, 7 do
   local id, url, host, fresh, print, take, evidence = unpack(ARGV, i, i + 6)
   local before = redis.call('HGET', K.listed(feed), id)
-  local known = id
-  if redis.call('EXISTS', K.link(id)) == 0 then
-    known = redis.call('GET', K.alias(id))
-    if known then extend(K.alias(id)) end
-  end
+  local left = before and string.sub(before, 1, 1) == LEFT
+  if left then before = string.sub(before, 2) end
   local kept, opened = print, 0
-  if known then
-    remember(known)
-    if before and before ~= print then
-      opened = changed(known, evidence)
-      if opened == 0 then kept = before end  -- too soon, or on its way: seen as changed again next time
+  if recall(id) then
+    sighted(id, keep_ms)
+    if before ~= print then
+      local known = redis.call('GET', K.alias(id)) or id
+      add_feed(known)
+      if before then opened = changed(known, url, host, evidence) end
+      if before and opened == 0 then kept = before end  -- too soon, or on its way: seen as changed again next time
     end
-  elseif take == '0' or (before and string.sub(before, 1, 1) == LEFT) then
+  elseif take == '0' or left then
     kept = LEFT .. print
   else
-    open(id, {stage = 'fetch', host = host, feed = feed, fresh = fresh},
-         {'url', url, 'host', host, 'feed', feed, 'feeds', feed, 'stage', 'fetch', 'n', 0, 'seen', int(wall),
-          'fresh', fresh, 'ev', evidence})
+    begin(id, url, host, fresh, evidence, 0)
     note(id, 'seen in feed ' .. feed)
+    keep(id, 0, keep_ms)
     opened = 1
   end
-  redis.call('HSET', K.listed(feed), id, kept)
+  if kept ~= before or left then redis.call('HSET', K.listed(feed), id, kept) end
   result[#result + 1] = opened
 end
 return result

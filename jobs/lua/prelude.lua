@@ -46,6 +46,52 @@ local function note(id, text)
   redis.call('LTRIM', K.way(id), -60, -1)
 end
 
+-- The memory of links: who was ever opened, by the day of its last sighting, and its newest revision. It outlives
+-- a link's record, costs some 30 bytes a link (many share a hash, which Redis packs), and is what keeps an entry
+-- that a feed lists for years from being new again.
+local DAY_MS, MOST_REVISIONS, PRUNED = 86400000, 100, '~'
+local today = math.floor(wall / DAY_MS)
+
+local function memory(id)
+  return K.known(string.sub(id, 1, 2) .. math.floor((string.byte(id, 3) or 0) / 2)), string.sub(id, 3)
+end
+
+-- Day of the last sighting and newest revision, or nil when the link is not known.
+local function recall(id)
+  local key, field = memory(id)
+  local value = tonumber(redis.call('HGET', key, field) or nil)
+  if value then return math.floor(value / MOST_REVISIONS), value % MOST_REVISIONS end
+end
+
+local function prune(key, keep_ms)
+  if tonumber(redis.call('HGET', key, PRUNED) or 0) == today then return end
+  local oldest = today - math.ceil(keep_ms / DAY_MS)
+  local kept = redis.call('HGETALL', key)
+  for i = 1, #kept, 2 do
+    if kept[i] ~= PRUNED and tonumber(kept[i + 1]) < oldest * MOST_REVISIONS then redis.call('HDEL', key, kept[i]) end
+  end
+  redis.call('HSET', key, PRUNED, today)
+end
+
+local function keep(id, revision, keep_ms)
+  local key, field = memory(id)
+  prune(key, tonumber(keep_ms))
+  redis.call('HSET', key, field, int(today * MOST_REVISIONS + math.min(revision, MOST_REVISIONS - 1)))
+  redis.call('PEXPIRE', key, int(tonumber(keep_ms) + DAY_MS))
+end
+
+-- The link is listed: it is remembered from today on, with the one that it leads to.
+local function sighted(id, keep_ms)
+  local day, revision = recall(id)
+  if not day or day == today then return end
+  keep(id, revision, keep_ms)
+  local owner = redis.call('GET', K.alias(id))
+  if not owner then return end
+  redis.call('PEXPIRE', K.alias(id), keep_ms)
+  local _, newest = recall(owner)
+  keep(owner, newest or 0, keep_ms)
+end
+
 local function tally(name, by) redis.call('HINCRBY', K.totals, name, by or 1) end
 
 local function wake()

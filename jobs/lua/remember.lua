@@ -1,12 +1,6 @@
--- A feed was polled and is unchanged: what it lists is still listed, so it must not expire from memory.
+-- A feed was polled and is unchanged: what it lists is still listed, so it must not be forgotten. Once a day.
 -- ARGV: feed, keep_ms
-for _, id in ipairs(redis.call('HKEYS', K.listed(ARGV[1]))) do
-  local owner = redis.call('GET', K.alias(id))
-  if owner then redis.call('PEXPIRE', K.alias(id), ARGV[2]) end
-  for _, known in ipairs({id, owner or nil}) do
-    if redis.call('PTTL', K.link(known)) > 0 then
-      redis.call('PEXPIRE', K.link(known), ARGV[2])
-      redis.call('PEXPIRE', K.way(known), ARGV[2])
-    end
-  end
-end
+local key = K.feed(ARGV[1])
+if tonumber(redis.call('HGET', key, 'sighted') or 0) == today then return end
+for _, id in ipairs(redis.call('HKEYS', K.listed(ARGV[1]))) do sighted(id, ARGV[2]) end
+if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'sighted', today) end

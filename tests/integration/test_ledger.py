@@ -14,69 +14,13 @@ from jobs.entry import Entry
 from jobs.errors import Reason
 from jobs.keys import ARTICLE, FETCH, Keys
 from jobs.ledger import MAX_DEATHS, MAX_KILLS, Ledger
-from jobs.link import OUTCOMES, Begun, Found, Lease
-from worker.dead_job import dead_job_maker
-
-FEED, OTHER_FEED = "feedaaaaaa", "feedbbbbbb"
-
-
-def found(number: int, host: str = "one.test", fresh_ms: int = 1_000_000) -> Found:
-    """A link as a poll hands it over."""
-    url = f"https://{host}/{number}"
-    return Found(f"{number:016d}", url, host, fresh_ms, Entry(url, title=f"Title {number}"))
+from tests.ledger_steps import FEED, OTHER_FEED, balance, begin, commit, found, give_up, lease, to_article
 
 
 @pytest.fixture
 def ledger(redis: Redis, keys: Keys) -> Ledger:
     """A ledger whose leases last long enough for a test."""
     return Ledger(redis, keys)
-
-
-def lease(ledger: Ledger, **limits: Any) -> list[Lease]:
-    """Hand out with wide windows and no politeness, unless said otherwise."""
-    wide: dict[str, Any] = {"fetch_window": 100, "article_window": 100, "host_delay_s": 0, "max_pages": 1000}
-    return list(ledger.lease(**wide | limits).leases)
-
-
-def begin(ledger: Ledger, handed: Lease) -> Begun:
-    begun = ledger.begin(handed.link_id, handed.stage, handed.attempt, "tester")
-    assert begun is not None
-    return begun
-
-
-def to_article(ledger: Ledger, number: int = 1) -> Lease:
-    """Take a new link through the fetch stage; returns its lease in the article stage."""
-    ledger.discover(FEED, [found(number)])
-    (first,) = lease(ledger)
-    assert ledger.store(begin(ledger, first), b"page", first.url, "fetched")
-    (second,) = lease(ledger)
-    return second
-
-
-def commit(
-    ledger: Ledger, begun: Begun, revision: int = 1, final_id: str | None = None, digests: str = ""
-) -> tuple[str, str | None]:
-    event_id = f"{begun.link_id}:{revision}"
-    final = final_id or begun.link_id
-    return ledger.commit(
-        begun,
-        revision=revision,
-        event_id=event_id,
-        event_type="t",
-        event='{"x":1}',
-        final_id=final,
-        digests=digests or f"digest{revision}",
-    )
-
-
-def give_up(ledger: Ledger, handed: Lease, reason: Reason = Reason.NOT_FOUND) -> bool:
-    dead = dead_job_maker(ledger.redis, ledger.keys)(handed.link_id, handed.host, handed.attempt, reason)
-    return ledger.fail(handed.link_id, handed.attempt, reason, "detail", dead)
-
-
-def balance(ledger: Ledger) -> int:
-    totals = ledger.totals()
-    return totals["discovered"] - sum(totals[o] for o in OUTCOMES) - totals["in_flight"]
 
 
 def test_a_link_goes_from_feed_to_stream_and_the_books_balance_at_every_step(ledger: Ledger) -> None:
@@ -147,16 +91,6 @@ def test_a_feeds_memory_holds_what_it_lists_and_no_more(ledger: Ledger, redis: R
     assert redis.hlen(keys.listed(FEED)) == 120
     ledger.discover(FEED, [found(n) for n in range(100, 130)])
     assert redis.hlen(keys.listed(FEED)) == 30
-
-
-def test_what_is_still_listed_does_not_expire_from_memory(ledger: Ledger, redis: Redis, keys: Keys) -> None:
-    """Every sighting, and every unchanged poll, lets a finished link be remembered for longer."""
-    commit(ledger, begin(ledger, to_article(ledger)))
-    for refresh in (lambda: ledger.discover(FEED, [found(1)]), lambda: ledger.remember(FEED)):
-        redis.pexpire(keys.link(found(1).id), 5000)
-        refresh()
-        assert redis.pttl(keys.link(found(1).id)) > 80 * 86_400_000
-        assert redis.pttl(keys.way(found(1).id)) > 80 * 86_400_000
 
 
 def test_an_open_link_never_expires(ledger: Ledger, redis: Redis, keys: Keys) -> None:

@@ -14,7 +14,7 @@ from jobs.keys import ARTICLE, FETCH, STAGES, Keys
 LUA = Path(__file__).parents[2] / "jobs" / "lua"
 KEYS = Keys("ns")
 SINGLE = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake", "stream", "feeds")
-FAMILIES = ("link", "way", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
+FAMILIES = ("link", "way", "known", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
 
 
 def every_key(part: str = "x") -> dict[str, str]:
