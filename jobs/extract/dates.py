@@ -14,9 +14,11 @@ from typing import Any
 from jobs.entry import Entry
 from jobs.extract.page import Parsed
 from jobs.extract.plain import plain
+from jobs.extract.shown_date import NOTHING_SHOWN, Shown, in_words
 
 PUBLISHED_META = (
-    "article:published_time", "article:published", "og:article:published_time", "og:published_time",
+    "article:published_time", "article:published", "article:published:time", "og:article:published_time",
+    "og:published_time", "date-pub", "published-date",
     "datepublished", "article.published", "parsely-pub-date", "sailthru.date", "publishdate", "publish_date",
     "publish-date", "pubdate", "publication_date", "publicationdate", "date_published", "published_time",
     "cxenseparse:recs:publishtime", "citation_publication_date", "dc.date.issued", "dcterms.created",
@@ -24,7 +26,8 @@ PUBLISHED_META = (
     "bt:pubdate",
 )  # fmt: skip
 MODIFIED_META = (
-    "article:modified_time", "article:modified", "og:article:modified_time", "og:updated_time",
+    "article:modified_time", "article:modified", "article:modified:time", "og:article:modified_time",
+    "og:updated_time",
     "datemodified", "dcterms.modified", "dc.date.modified", "last-modified", "lastmod", "modified_time",
 )  # fmt: skip
 OLDEST = date(1900, 1, 1)
@@ -47,6 +50,7 @@ _TIMES = (
     ".//time[contains(@class, 'entry-date') and @datetime]",
     ".//time[@datetime]",
 )
+_ASIDE_BLOCK = "ancestor::aside or ancestor::nav or ancestor::footer"
 _ASIDE = "ancestor::aside or ancestor::nav or ancestor::footer or ancestor::ul or ancestor::ol"
 
 
@@ -58,7 +62,7 @@ def normalise(value: Any, now_ms: int) -> str | None:
     text = plain(value, 60)
     if text is None:
         return None
-    found = _iso(text) or _rfc2822(text)
+    found = _iso(text) or _rfc2822(text) or in_words(text, "en")
     return found if found and _possible(found, now_ms) else None
 
 
@@ -106,22 +110,26 @@ def as_datetime(value: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def published(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> list[tuple[str, str]]:
+def published(
+    page: Parsed, entry: Entry, url: str | None, now_ms: int, shown: Shown = NOTHING_SHOWN
+) -> list[tuple[str, str]]:
     """(origin, date) of everything that says when it was published, most trusted first."""
     raw: list[tuple[str, Any]] = [("feed", entry.published)]
     raw += [("json-ld", page.ld.text("datePublished", "dateCreated", "uploadDate"))]
+    raw += [("json-ld", value) for value in page.ld.page_dates("datePublished")]
     raw += [("meta", page.first(name)) for name in PUBLISHED_META]
     raw += [("html", value) for value in _times(page)]
-    raw += [("url", date_in_url(url))]
+    raw += [("html", value) for value in _marked(page)]
+    raw += [("url", date_in_url(url)), ("text", shown.published)]
     found = ((origin, normalise(value, now_ms)) for origin, value in raw)
     return [(origin, value) for origin, value in found if value]
 
 
-def modified(page: Parsed, entry: Entry, now_ms: int) -> list[tuple[str, str]]:
+def modified(page: Parsed, entry: Entry, now_ms: int, shown: Shown = NOTHING_SHOWN) -> list[tuple[str, str]]:
     """(origin, date) of everything that says when it was last changed, most trusted first."""
     raw: list[tuple[str, Any]] = [("json-ld", page.ld.text("dateModified"))]
     raw += [("meta", page.first(name)) for name in MODIFIED_META]
-    raw += [("feed", entry.updated)]
+    raw += [("feed", entry.updated), ("text", shown.modified)]
     found = ((origin, normalise(value, now_ms)) for origin, value in raw)
     return [(origin, value) for origin, value in found if value]
 
@@ -151,6 +159,12 @@ def _times(page: Parsed) -> list[str]:
             if own:
                 return [str(own[0].get("datetime"))]
     return []
+
+
+def _marked(page: Parsed) -> list[str]:
+    """What is marked up as the date of publication (microdata), outside lists of other articles."""
+    found = page.tree.xpath(f"(//*[@itemprop='datePublished' and not(self::meta)])[not({_ASIDE_BLOCK})]")[:1]
+    return [str(e.get("content") or e.get("datetime") or e.text_content()) for e in found]
 
 
 def date_in_url(url: str | None) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MAX_SCRIPT_CHARS = 400_000
@@ -20,6 +20,9 @@ MAX_LEVELS = 6
 
 _TYPES = frozenset({"article", "blogposting", "liveblogposting", "socialmediaposting", "report"})
 """And every type that ends in “article”: NewsArticle, OpinionNewsArticle, TechArticle …"""
+_PAGE_TYPES = frozenset(
+    {"webpage", "itempage", "medicalwebpage", "recipe", "howto", "review", "podcastepisode"}
+)
 _WRAPPING = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*$")
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 
@@ -30,6 +33,8 @@ class Described:
 
     article: dict[str, Any]
     """The article object, ``{}`` if there is none."""
+    page: dict[str, Any] = field(default_factory=dict)
+    """The object of the page that holds it, or of a recipe, review or episode; ``{}`` if there is none."""
 
     def text(self, *names: str) -> str | None:
         """The first of the properties that is a string, or an object with a name."""
@@ -39,6 +44,10 @@ class Described:
                 if isinstance(found, str) and found.strip():
                     return found
         return None
+
+    def page_dates(self, name: str) -> list[str]:
+        """What the page's own object says of a date."""
+        return [value for value in listed(self.page.get(name)) if isinstance(value, str)]
 
     def strings(self, name: str) -> list[str]:
         """All values of a property that are strings or named objects."""
@@ -55,14 +64,17 @@ def listed(value: Any) -> list[Any]:
 def described(scripts: list[str]) -> Described:
     """The page's main article out of the contents of its JSON-LD scripts."""
     found: list[dict[str, Any]] = []
+    pages: list[dict[str, Any]] = []
     total = 0
     for script in scripts:
         total += len(script)
         if len(script) <= MAX_SCRIPT_CHARS and total <= MAX_TOTAL_CHARS:
-            found += [o for o in _objects(_parse(script), MAX_LEVELS) if _is_article(o)]
+            objects = list(_objects(_parse(script), MAX_LEVELS))
+            found += [o for o in objects if _is_article(o)]
+            pages += [o for o in objects if _PAGE_TYPES & set(_types(o)) and o.get("datePublished")]
     # An index of other articles is described alike: the page's own has most to say about itself.
     main = max(found[:MAX_OBJECTS], key=_weight, default={})
-    return Described(main)
+    return Described(main, pages[0] if pages else {})
 
 
 def _parse(script: str) -> Any:
@@ -88,8 +100,11 @@ def _objects(value: Any, levels: int) -> Iterator[dict[str, Any]]:
 
 
 def _is_article(candidate: dict[str, Any]) -> bool:
-    types = (t.rsplit("/", 1)[-1].casefold() for t in listed(candidate.get("@type")) if isinstance(t, str))
-    return any(t in _TYPES or t.endswith("article") for t in types)
+    return any(t in _TYPES or t.endswith("article") for t in _types(candidate))
+
+
+def _types(candidate: dict[str, Any]) -> list[str]:
+    return [t.rsplit("/", 1)[-1].casefold() for t in listed(candidate.get("@type")) if isinstance(t, str)]
 
 
 def _weight(candidate: dict[str, Any]) -> int:

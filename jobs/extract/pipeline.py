@@ -7,14 +7,15 @@ from typing import Any
 
 from jobs.entry import Entry
 from jobs.errors import Permanent, Reason
-from jobs.extract import authors, dates, fields, language, limits, quality
+from jobs.extract import authors, dates, fields, instead, language, limits, quality
 from jobs.extract.agency import in_dateline
 from jobs.extract.authors import Byline
 from jobs.extract.decode import decode
 from jobs.extract.draft import Draft
 from jobs.extract.fields import Found
-from jobs.extract.headline import headline
+from jobs.extract.headline import heading_of, headline
 from jobs.extract.page import Parsed, parse
+from jobs.extract.shown_date import NOTHING_SHOWN, Shown, shown
 from jobs.extract.text import article_text, count_words
 from jobs.urls import domain
 
@@ -46,7 +47,7 @@ def extract(
     page = parse(decode(body, content_type), url)
     now = int(time.time() * 1000) if now_ms is None else now_ms
     found = _metadata(page, entry or Entry(url or ""), url, now)
-    return _draft(page, found, entry, url, started)
+    return instead.marked(_draft(page, found, entry, url, started), page, body)
 
 
 def _metadata(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> dict[str, Any]:
@@ -54,29 +55,36 @@ def _metadata(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> dict[
     named = fields.site_name(page)
     site = named[1] if named else None
     title = headline(page, entry, site, _domain(url))
-    dated = dates.published(page, entry, url, now_ms)
+    heading = heading_of(page, title[1] if title else None)
+    seen = _shown_dates(page, heading, entry)
+    dated = dates.published(page, entry, url, now_ms, seen)
     first_date = dates.most_precise(dated)
     found: dict[str, Any] = {
         "site_name": named,
         "headline": title,
         "summary": fields.summary(page, entry, title[1] if title else None),
         "published": first_date,
-        "modified": _not_before(first_date, dates.most_precise(dates.modified(page, entry, now_ms))),
+        "modified": _not_before(first_date, dates.most_precise(dates.modified(page, entry, now_ms, seen))),
         "section": fields.section(page),
         "tags": fields.tags(page, entry),
         "images": fields.images(page, entry),
         "canonical": fields.canonical(page, url),
         "access": fields.access(page),
-        **_byline(page, entry, site),
+        **_byline(page, entry, site, heading),
     }
     conflict = [quality.DATE_CONFLICT] if dates.conflict(dated) else []
     return {k: v for k, v in found.items() if v} | {"issues": conflict}
 
 
-def _byline(page: Parsed, entry: Entry, site: str | None) -> dict[str, Found[Any]]:
+def _shown_dates(page: Parsed, heading: Any | None, entry: Entry) -> Shown:
+    declared = _declared_language(page, entry)
+    return NOTHING_SHOWN if heading is None else shown(heading, declared[1] if declared else None)
+
+
+def _byline(page: Parsed, entry: Entry, site: str | None, heading: Any | None) -> dict[str, Found[Any]]:
     """Authors and agency, from the sources up to the first that names an author."""
     lines: list[tuple[str, Byline]] = []
-    for origin, values in authors.sources(page, entry):
+    for origin, values in authors.sources(page, entry, heading):
         lines.append((origin, authors.byline(values, site)))
         if lines[-1][1].authors:
             break

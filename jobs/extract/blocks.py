@@ -1,0 +1,158 @@
+"""The text blocks of a page, in its order: paragraphs, headings, items of lists, cells of tables, captions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+SHINGLE_WORDS = 4
+_WORDS = re.compile(r"\w+")
+# What is inside these is never shown as text.
+_UNSEEN = frozenset(
+    (
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "iframe",
+        "select",
+        "option",
+        "textarea",
+        "input",
+        "head",
+    )
+    + ("object", "canvas", "audio", "video", "math", "datalist")
+)
+_INLINE = frozenset(
+    "a abbr acronym amp-img b bdi bdo big br cite code data del dfn em font i img ins kbd label mark picture q rt "
+    "ruby s samp small source span strike strong sub sup time tt u var wbr".split()
+)
+_BOLD = ("b", "strong")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of text between two borders of blocks; a line break is such a border."""
+
+    text: str
+    """White space collapsed."""
+    words: tuple[str, ...]
+    element: Any
+    """The innermost block element around it."""
+    item: Any
+    """The ``li`` around it, if any."""
+    row: Any
+    """The ``tr`` around it, if any."""
+    link_chars: int
+    """How many of the characters are in links."""
+    bold_chars: int
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, as blocks are compared by."""
+    return _WORDS.findall(text)
+
+
+def shingles(words: tuple[str, ...] | list[str]) -> Iterator[tuple[str, ...]]:
+    """Each four words in a row."""
+    return zip(words, words[1:], words[2:], words[3:], strict=False)
+
+
+def blocks(tree: Any) -> list[Block]:
+    """All text blocks of a page's body."""
+    body = tree.find("body")
+    reader = _Reader()
+    reader.read(tree if body is None else body)
+    return reader.found
+
+
+@dataclass(slots=True)
+class _Open:
+    """An element being read."""
+
+    element: Any
+    children: Iterator[Any]
+    block: Any
+    item: Any
+    row: Any
+    linked: bool
+    bold: bool
+
+
+class _Reader:
+    """Walks a tree without recursion: pages may be nested as deep as the parser goes."""
+
+    def __init__(self) -> None:
+        self.found: list[Block] = []
+        self._texts: list[str] = []
+        self._at: _Open | None = None
+        self._link_chars = self._bold_chars = 0
+
+    def read(self, root: Any) -> None:
+        stack = [self._entered(root, _Open(root, iter(()), root, None, None, False, False))]
+        while stack:
+            top = stack[-1]
+            child = next(top.children, None)
+            if child is None:
+                stack.pop()
+                self._left(top, stack[-1] if stack else None)
+            elif not isinstance(child.tag, str) or child.tag in _UNSEEN or _is_control(child):
+                self._add(child.tail, top)
+            else:
+                stack.append(self._entered(child, top))
+
+    def _entered(self, element: Any, outer: _Open) -> _Open:
+        tag = element.tag
+        block = outer.block
+        if tag not in _INLINE:
+            self._end()
+            block = element
+        elif tag == "br":
+            self._end()
+        inner = _Open(
+            element,
+            iter(element),
+            block,
+            element if tag == "li" else outer.item,
+            element if tag == "tr" else outer.row,
+            outer.linked or tag == "a",
+            outer.bold or tag in _BOLD,
+        )
+        self._add(element.text, inner)
+        return inner
+
+    def _left(self, inner: _Open, outer: _Open | None) -> None:
+        if inner.element.tag not in _INLINE:
+            self._end()
+        if outer is not None:
+            self._add(inner.element.tail, outer)
+
+    def _add(self, text: str | None, at: _Open) -> None:
+        if not text:
+            return
+        self._texts.append(text)
+        if self._at is None and not text.isspace():
+            self._at = at
+        if at.linked or at.bold:
+            chars = len(text.strip())
+            self._link_chars += chars if at.linked else 0
+            self._bold_chars += chars if at.bold else 0
+
+    def _end(self) -> None:
+        at = self._at
+        if at is not None:
+            text = " ".join("".join(self._texts).split())
+            if words := tuple(words_of(text)):
+                block = Block(text, words, at.block, at.item, at.row, self._link_chars, self._bold_chars)
+                self.found.append(block)
+        self._texts.clear()
+        self._at = None
+        self._link_chars = self._bold_chars = 0
+
+
+def _is_control(element: Any) -> bool:
+    """A button; one that was never closed may hold the whole page, and is none."""
+    return element.tag == "button" and element.find(".//p") is None

@@ -1,0 +1,269 @@
+"""What can be told of each text block: its form, its place on the page, and who takes it for the article's."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log1p
+from typing import Any
+
+from jobs.extract.agreement import AGREED, Opinion
+from jobs.extract.blocks import Block
+from jobs.extract.hints import HINTS, hints
+
+TAGS = ("p", "h1", "h2", "h3", "h4", "li", "td", "figcaption", "blockquote", "div", "dd", "section")
+AROUND = (
+    "article",
+    "main",
+    "aside",
+    "nav",
+    "footer",
+    "header",
+    "form",
+    "figure",
+    "ul",
+    "ol",
+    "table",
+    "blockquote",
+)
+VOTES = ("extractor", "second", "third")
+LD, SUMMARY = "json-ld", "summary"
+MIN_WORDS = 8
+"""Blocks that an extractor takes and that have fewer words do not mark where the article begins or ends."""
+REACH = 20
+"""Distances in blocks are cut at this."""
+_SENTENCE_END = re.compile(r"[.!?。！？…][\"”»’')\]]*$")
+_AT_START = re.compile(
+    r"\W*(?:photo|image|picture|video|credit|source|copyright|©|\(c\)|read (?:more|also|next)|also read|related"
+    r"|see also|more:|watch|listen|follow|share|subscribe|sign up|click here|by |von |par |por |published|updated"
+    r"|posted|advertisement|lire|mehr|foto|bild|quelle|lesen|read)",
+    re.IGNORECASE,
+)
+NEAR = (-2, -1, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a page beside its blocks."""
+
+    votes: Mapping[str, Opinion]
+    """`VOTES` → text of that extractor; and under `LD` and `SUMMARY` what the publisher gives, if any."""
+    title_words: frozenset[str]
+    """Of the headline, case folded."""
+
+
+def features(blocks: Sequence[Block], evidence: Evidence) -> list[list[float]]:
+    """A row for each block; -1 stands for “not known”."""
+    if not blocks:
+        return []
+    page = _Page(blocks, evidence)
+    rows = [_form(block) + page.place(i) for i, block in enumerate(blocks)]
+    return [row + page.neighbours(i) for i, row in enumerate(rows)]
+
+
+def _form(block: Block) -> list[float]:
+    text, words = block.text, block.words
+    chars, count = len(text), len(words)
+    tag = block.element.tag
+    return [
+        log1p(count),
+        chars / count,
+        block.link_chars / chars,
+        block.bold_chars / chars,
+        bool(_SENTENCE_END.search(text[-8:])),
+        text.count(",") / count,
+        sum(map(str.isdigit, text[:200])) / min(200, chars),
+        text.isupper(),
+        text[0].islower(),
+        sum(w[0].isupper() for w in words) / count,
+        text.count(". ") + text.count("。"),
+        "@" in text,
+        "|" in text,
+        "http" in text or "www." in text,
+        bool(_AT_START.match(text)),
+        text.endswith(":"),
+        "©" in text,
+        text.endswith("?"),
+        any(quote in text for quote in '"“„«'),
+        *(tag == one for one in TAGS),
+    ]
+
+
+FORM = (
+    *("words", "word_chars", "linked", "bold", "sentence_end", "commas", "digits", "upper", "starts_lower"),
+    *(
+        "capitals",
+        "sentences",
+        "at",
+        "bar",
+        "address",
+        "starts_odd",
+        "colon",
+        "copyright",
+        "question",
+        "quoted",
+    ),
+    *(f"is_{tag}" for tag in TAGS),
+)
+
+
+class _Page:
+    """What blocks say of one another."""
+
+    def __init__(self, blocks: Sequence[Block], evidence: Evidence) -> None:
+        self.blocks, self.evidence = blocks, evidence
+        self.votes = [[evidence.votes[name].share(block) for name in VOTES] for block in blocks]
+        self.support = [sum(votes) / len(votes) for votes in self.votes]
+        self.count = [len(block.words) for block in blocks]
+        self.total = sum(self.count)
+        taken = [i for i, s in enumerate(self.support) if s >= AGREED and self.count[i] >= MIN_WORDS] or [0]
+        self.first, self.last, self.taken = taken[0], taken[-1], taken
+        self.taken_words = sum(self.count[i] for i in taken)
+        self.h1 = next((i for i, b in enumerate(blocks) if _in_h1(b.element)), None)
+        self.repeated = Counter(block.text for block in blocks)
+        self.before = self._words_before()
+        self._names: dict[str, int] = {}
+        self._lines: dict[Any, tuple[frozenset[str], int, tuple[int, ...]]] = {}
+        self._shares()
+        self._cores()
+
+    def _words_before(self) -> list[int]:
+        before, total = [], 0
+        for count in self.count:
+            before.append(total)
+            total += count
+        return before
+
+    def _shares(self) -> None:
+        """Of each element that holds blocks, and of each kind of element, the supported and all words."""
+        self.kinds: list[tuple[Any, Any, Any]] = []
+        self.sums: dict[Any, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for block, support, count in zip(self.blocks, self.support, self.count, strict=True):
+            element = block.element
+            parent = _parent(element)
+            kind = (element.tag, element.get("class"), parent.tag, parent.get("class"))
+            keys = (("in", parent), ("in2", _parent(parent)), kind)
+            self.kinds.append(keys)
+            for key in keys:
+                self.sums[key][0] += support * count
+                self.sums[key][1] += count
+
+    def _cores(self) -> None:
+        """The innermost elements that hold half, and nearly all, of the taken words."""
+        held: dict[Any, int] = defaultdict(int)
+        for i in self.taken:
+            element = self.blocks[i].element
+            while element is not None:
+                held[element] += self.count[i]
+                element = element.getparent()
+        self.cores = []
+        for share in (0.5, 0.8, 0.95):
+            holding = (e for e, words in held.items() if words >= share * self.taken_words)
+            self.cores.append(max(holding, key=lambda e: self.line(e)[1]))
+
+    def line(self, element: Any) -> tuple[frozenset[str], int, tuple[int, ...]]:
+        """Tags from the root down to an element, its depth, and the hints of it and the five above."""
+        if element not in self._lines:
+            parent = element.getparent()
+            tags, depth, above = self.line(parent) if parent is not None else (frozenset(), 0, ())
+            named = 0 if element.tag in ("body", "html") else hints(element, self._names)
+            self._lines[element] = (tags | {element.tag}, depth + 1, (named, *above[:5]))
+        return self._lines[element]
+
+    def place(self, i: int) -> list[float]:
+        block, evidence = self.blocks[i], self.evidence
+        tags, depth, named = self.line(block.element)
+        own, upper, far = named[0], _union(named[1:3]), _union(named[3:])
+        row: list[float] = [one in tags for one in AROUND]
+        for bit in range(len(HINTS)):
+            row += (own >> bit & 1, upper >> bit & 1, far >> bit & 1)
+        row += self.votes[i]
+        row += [
+            evidence.votes[name].share(block) if name in evidence.votes else -1.0 for name in (LD, SUMMARY)
+        ]
+        row.append(self._like_title(block))
+        row += (self.repeated[block.text] > 1, i / len(self.blocks), self.before[i] / self.total)
+        row += (-1.0, -REACH - 10) if self.h1 is None else (i > self.h1, _cut(i - self.h1))
+        row += (_cut(i - self.first), _cut(i - self.last), self.first <= i <= self.last, depth)
+        for key in self.kinds[i]:
+            row += self._share_without(key, i)
+        row += [_holds(core, block.element) for core in self.cores]
+        row.append(depth - self.line(self.cores[1])[1])
+        row += (len(self.taken), log1p(self.taken_words), self.taken_words / self.total)
+        return row
+
+    def neighbours(self, i: int) -> list[float]:
+        row: list[float] = []
+        for j in (i + step for step in NEAR):
+            if 0 <= j < len(self.blocks):
+                block = self.blocks[j]
+                alike = block.element.tag == self.blocks[i].element.tag
+                row += (self.support[j], log1p(self.count[j]), block.link_chars / len(block.text), alike)
+            else:
+                row += (-1.0, -1.0, -1.0, -1.0)
+        return row
+
+    def _like_title(self, block: Block) -> float:
+        words = {word.casefold() for word in block.words[:40]}
+        both = words | self.evidence.title_words
+        return len(words & self.evidence.title_words) / len(both)
+
+    def _share_without(self, key: Any, i: int) -> tuple[float, float]:
+        """Of the other blocks there: supported among their words, and among the page's supported words."""
+        supported, words = self.sums[key]
+        supported -= self.support[i] * self.count[i]
+        words -= self.count[i]
+        return supported / words if words else -1.0, supported / self.taken_words
+
+
+PLACE = (
+    *(f"in_{tag}" for tag in AROUND),
+    *(f"{where}_{hint}" for hint in HINTS for where in ("own", "upper", "far")),
+    *(f"vote_{name}" for name in (*VOTES, LD, SUMMARY)),
+    *(
+        "like_title",
+        "repeated",
+        "at",
+        "words_before",
+        "after_h1",
+        "from_h1",
+        "from_first",
+        "from_last",
+        "between",
+    ),
+    *("depth", "share_in", "weight_in", "share_in2", "weight_in2", "share_kind", "weight_kind"),
+    *("in_half", "in_most", "in_nearly_all", "below_core", "taken", "taken_words", "taken_share"),
+)
+NEIGHBOURS = tuple(f"{name}{step:+d}" for step in NEAR for name in ("support", "words", "linked", "alike"))
+NAMES = (*FORM, *PLACE, *NEIGHBOURS)
+"""Of the columns."""
+
+
+def _in_h1(element: Any) -> bool:
+    return element.tag == "h1" or _parent(element).tag == "h1"
+
+
+def _parent(element: Any) -> Any:
+    parent = element.getparent()
+    return element if parent is None else parent
+
+
+def _union(bits: Sequence[int]) -> int:
+    found = 0
+    for one in bits:
+        found |= one
+    return found
+
+
+def _cut(distance: int) -> int:
+    return max(-REACH, min(REACH, distance))
+
+
+def _holds(outer: Any, element: Any) -> bool:
+    while element is not None:
+        if element is outer:
+            return True
+        element = element.getparent()
+    return False

@@ -1,0 +1,72 @@
+"""What a page is instead of an article: an error page with status 200, a wall, a challenge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobs.errors import Reason
+from jobs.extract.draft import Draft
+from jobs.extract.page import Parsed
+from jobs.visible import visible_text
+from jobs.walls import challenge
+from jobs.walls.error_titles import is_error_title
+from jobs.walls.forms import is_consent, is_login
+
+FEW_WORDS = 150
+"""What little an error page says around its message may be taken for its text."""
+TEASERS_WORDS = 400
+"""The same where it lists other articles as well."""
+FORM_BYTES = 512 * 1024
+"""Larger pages are not looked at for forms."""
+
+# A form that takes consent has a button to do so; the banners of ordinary pages are made by scripts.
+_CONSENT_FORM = (
+    "boolean(//form[.//button or .//input[@type='submit']][contains(@action, 'consent') or "
+    ".//*[contains(@name, 'consent') or contains(@class, 'consent') or contains(@id, 'consent') "
+    "or contains(@name, 'agree') or contains(@class, 'accept') or contains(@id, 'accept')]])"
+)
+_LOGIN_FORM = "boolean(//form//input[@type='password'])"
+
+
+def marked(draft: Draft, page: Parsed, body: bytes) -> Draft:
+    """The draft with what the page is instead of an article, if it is: as `skip` and as the first issue."""
+    if draft.skip not in (None, Reason.NO_TEXT):
+        return draft
+    reason = _reason(draft, page, body)
+    if reason is None:
+        return draft
+    others = (issue for issue in draft.issues if issue != Reason.NO_TEXT)
+    return replace(draft, skip=reason, issues=(reason.value, *others), score=0.0)
+
+
+def _reason(draft: Draft, page: Parsed, body: bytes) -> Reason | None:
+    if challenge.in_page(body):
+        return Reason.BOT_CHALLENGE
+    if not page.ld.article:
+        if _is_error(page, draft.word_count):
+            return Reason.SOFT_NOT_FOUND
+        if form := _form(page, draft.word_count, body):
+            return form
+    return Reason.PAYWALL if draft.access == "paywall" and not draft.text else None
+
+
+def _is_error(page: Parsed, word_count: int) -> bool:
+    titled = is_error_title(_one_line(page.tree.findtext(".//title")))
+    headed = any(
+        is_error_title(_one_line(h1.text_content())) for h1 in page.tree.xpath("(//h1)[position() <= 3]")
+    )
+    return (titled and word_count < FEW_WORDS) or (titled and headed and word_count < TEASERS_WORDS)
+
+
+def _form(page: Parsed, word_count: int, body: bytes) -> Reason | None:
+    consents, logs_in = page.tree.xpath(_CONSENT_FORM), page.tree.xpath(_LOGIN_FORM)
+    if not (consents or logs_in) or word_count > TEASERS_WORDS or len(body) > FORM_BYTES:
+        return None
+    shown = visible_text(body.decode("utf-8", "replace"))
+    if consents and is_consent(shown):
+        return Reason.CONSENT_WALL
+    return Reason.LOGIN_WALL if logs_in and is_login(shown) else None
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
