@@ -50,14 +50,51 @@ _DATELINE = re.compile(r"^[^.!?()\n]{0,60}\(([^()]{2,40})\)\s*[-–—:]")
 _GERMAN_DATELINE = re.compile(r"^[^.!?()\n]{2,40}\((dpa|epd|KNA|SID|APA)(?:[/ ][^()]{0,20})?\)\s")
 
 
+# “… (AFP)”, “… (dpa/mm)”
+_IN_BRACKETS_AT_END = re.compile(r"\(([^()]{2,40})\)\s*\W?$")
+_SOURCE = re.compile(r"^\W*(?:source|quelle|fuente|fonte|bron|with|mit|avec)\s*:?\s+", re.IGNORECASE)
+MAX_CREDIT_CHARS = 40
+
+MIN_TOLD = 2
+"""Anybody may quote what an agency was told once; its own dispatch does so again and again."""
+_NAMES = "|".join(re.escape(n) for n in sorted(_BY_NAME, key=len, reverse=True) if len(n) > 2)
+_TOLD = re.compile(
+    rf"\b(?:told|speaking to|in an interview with|gegenüber (?:der )?|der Nachrichtenagentur|(?:à|a) l[’'])\s*"
+    rf"(?:the )?({_NAMES})\b|\bdijo a (?:la )?({_NAMES})\b",
+    re.IGNORECASE,
+)
+
+
 def agency_named(name: str) -> str | None:
     """The agency that a byline name stands for, if it is one."""
     return _BY_NAME.get(" ".join(name.casefold().strip(" .()").split()))
 
 
+def credited_in(text: str) -> str | None:
+    """The agency that an article's text credits: its dateline, the end, or whom its sources told it."""
+    return in_dateline(text) or at_end(text) or told(text)
+
+
 def in_dateline(text: str) -> str | None:
     """The agency in the dateline of an article's text."""
     match = _DATELINE.match(text) or _GERMAN_DATELINE.match(text)
-    if match is None:
-        return None
-    return next((name for part in re.split(r"[/,&+]", match[1]) if (name := agency_named(part))), None)
+    return _first_agency(match[1]) if match else None
+
+
+def at_end(text: str) -> str | None:
+    """The agency that the end of a text credits: “… he said. (AFP)”, or a last line such as “dpa/mm”."""
+    last = text.rstrip().rpartition("\n")[2].strip()
+    if match := _IN_BRACKETS_AT_END.search(last):
+        return _first_agency(match[1])
+    return _first_agency(_SOURCE.sub("", last)) if len(last) <= MAX_CREDIT_CHARS else None
+
+
+def told(text: str) -> str | None:
+    """The agency to which the text's sources speak (“…, a source told AFP”), more than once and no other."""
+    names = [agency_named(match[1] or match[2]) for match in _TOLD.finditer(text)]
+    found = {name for name in names if name}
+    return found.pop() if len(found) == 1 and len(names) >= MIN_TOLD else None
+
+
+def _first_agency(credit: str) -> str | None:
+    return next((name for part in re.split(r"[/,&+]", credit) if (name := agency_named(part))), None)

@@ -46,8 +46,8 @@ _CREDENTIALS = re.compile(r"(?:[\s,]+(?:[A-Z]{2,4}|Ph\.?D|M\.?D|Jr|Sr)\.?[®™]
 """“Rebecca Lake, CEPF®”; the last two belong to the name."""
 _FAMILY = re.compile(r"[\s,]+(?:Jr|Sr)\.?$")
 _AT_END = re.compile(
-    r"\s+(?:(?:the\s+)?associated press|reuters|afp|dpa|jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|in|at"
-    r"|on|for)\.?$",
+    r"\s+(?:(?:the\s+)?associated press|reuters|afp|dpa|jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|in"
+    r"|at|on|for)\.?$",
     re.IGNORECASE,
 )
 _PLACE = re.compile(r"\s+in\s+\w+$")  # “Associated Press in Valencia”

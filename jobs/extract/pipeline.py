@@ -8,7 +8,7 @@ from typing import Any
 from jobs.entry import Entry
 from jobs.errors import Permanent, Reason
 from jobs.extract import authors, dates, fields, instead, language, limits, quality
-from jobs.extract.agency import in_dateline
+from jobs.extract.agency import credited_in
 from jobs.extract.authors import Byline
 from jobs.extract.decode import decode
 from jobs.extract.draft import Draft
@@ -109,7 +109,7 @@ def _draft(
     declared = _declared_language(page, entry)
     text = article_text(page.tree, url, found["headline"][1] if "headline" in found else None)
     identified = language.identified(text)
-    if "agency" not in found and (agency := in_dateline(text)):
+    if "agency" not in found and (agency := credited_in(text)):
         found["agency"] = ("text", agency)
     if spoken := ("text", identified) if identified else declared:
         found["language"] = spoken

@@ -27,8 +27,29 @@ _PROFILE = re.compile(
 )
 _MARK = re.compile(r"(?:^|[\s_-])(?:author|byline|writer|autor|auteur)s?(?:$|[\s_-])", re.IGNORECASE)
 _NAME_PART = re.compile(r"[^\W\d_](?:[\w'’.-]*[^\W_])?\.?")
-_PARTICLES = frozenset("de del van von der den ter ten la le du di da dos bin ibn al el of zu".split())
-_JOINING = frozenset("and und et y e og och en with mit".split())
+_PARTICLES = frozenset(
+    (
+        "de",
+        "del",
+        "van",
+        "von",
+        "der",
+        "den",
+        "ter",
+        "ten",
+        "la",
+        "le",
+        "du",
+        "di",
+        "da",
+        "dos",
+        "bin",
+        "al",
+        "el",
+        "zu",
+    )
+)
+_JOINING = frozenset(("and", "und", "et", "y", "e", "og", "och", "en", "with", "mit"))
 
 
 def shown_names(heading: Any) -> list[str]:

@@ -43,7 +43,10 @@ def edit(
         str | None, typer.Option(help="Its password; - reads it from standard input.")
     ] = None,
     proxy: Annotated[
-        str | None, typer.Option(metavar="URL", help="Poll it through this proxy: http://host:3128.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Poll it through this proxy: http://host:3128, socks5h://host:1080."
+        ),
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="NEW", help="Its new URL. The id stays.")] = None,
     paused: Annotated[bool | None, typer.Option("--pause/--resume", help="Stop or go on polling it.")] = None,

@@ -31,7 +31,7 @@ def find_all(loaded: Settings, urls: Iterable[str], turn: Turn) -> list[Discover
 
     async def run() -> list[Discovery]:
         room = asyncio.Semaphore(AT_A_TIME)
-        async with Client(factory.policy(loaded)) as client, Parser() as parser:
+        async with factory.client(loaded) as client, Parser() as parser:
 
             async def one(url: str) -> Discovery:
                 async with room:

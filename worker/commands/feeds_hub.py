@@ -7,7 +7,6 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.client import Client
 from jobs.errors import Outcome
 from jobs.urls import redact
 from worker import factory
@@ -62,7 +61,7 @@ def end(loaded: Settings, redis: Redis, feed_id: str) -> str:
         return ""
 
     async def tell() -> None:
-        async with Client(factory.policy(loaded)) as client:
+        async with factory.client(loaded) as client:
             await unsubscribe(client, subscriptions, known)
 
     try:

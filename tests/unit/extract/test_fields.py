@@ -9,7 +9,7 @@ import pytest
 
 from jobs.entry import Entry, Image
 from jobs.extract import Draft, extract
-from jobs.extract.agency import in_dateline
+from jobs.extract.agency import credited_in, in_dateline
 from jobs.extract.authors import byline
 from jobs.extract.headline import without_site
 from jobs.extract.plain import plain
@@ -100,6 +100,24 @@ def test_authors_from_json_ld_in_all_its_shapes() -> None:
 def test_agency_in_the_dateline(text: str, agency: str | None) -> None:
     """A dateline names the agency; a bracket in a sentence does not."""
     assert in_dateline(text) == agency
+
+
+@pytest.mark.parametrize(
+    ("text", "agency"),
+    [
+        ("The bridge is open.\n\nIt cost two million, the council said. (AFP)", "AFP"),
+        ("Die Brücke ist offen.\n\ndpa/mm", "dpa"),
+        ("The bridge is open.\n\nSource: Reuters", "Reuters"),
+        ("“It is open,” she told AFP.\n\n“It held,” an engineer told Agence France-Presse.", "AFP"),
+        ("“It is open,” she told AFP.\n\nNobody else spoke.", None),
+        ("“It is open,” she told AFP.\n\n“It held,” an engineer told Reuters.", None),
+        ("The bridge is open, as Reuters said and AFP denied.\n\nIt cost two million (2.1).", None),
+        ("The bridge is open.\n\nThe end.", None),
+    ],
+)
+def test_agency_that_the_text_credits(text: str, agency: str | None) -> None:
+    """The end of the text, or that its sources speak to one agency again and again; a quotation is none."""
+    assert credited_in(text) == agency
 
 
 def test_summary_is_whole_and_not_the_headline() -> None:
