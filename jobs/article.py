@@ -125,8 +125,8 @@ class Quality(_Frozen):
     score: float = Field(ge=0, le=1, description="0 (worthless) to 1 (nothing odd was noticed).")
     issues: tuple[str, ...] = Field(
         description="What was odd, in words of one vocabulary: `no_text`, `short`, `truncated`, `paywall`, "
-        "`encoding`, `date_conflict`, `language_conflict`. "
-        "What would be skipped has the reason here."
+        "`encoding`, `date_conflict`, `language_conflict`, `from_feed` (the text is the feed's own: the page "
+        "can't be had, or says less). What would be skipped has the reason here."
     )
 
 
@@ -137,7 +137,9 @@ class Timings(_Frozen):
     seen: OurTime = Field(description="A feed first showed the link.")
     fetched: OurTime = Field(description="The page was complete.")
     emitted: OurTime = Field(description="The event was made.")
-    fetch_ms: int | None = Field(ge=0, description="Milliseconds the download took, redirects included.")
+    fetch_ms: int | None = Field(
+        ge=0, description="Milliseconds the download took, redirects included; null without a page."
+    )
     extract_ms: int | None = Field(ge=0, description="Milliseconds the extraction took.")
     total_ms: int = Field(ge=0, description="Milliseconds from `seen` to `emitted`.")
 
@@ -174,7 +176,10 @@ class Article(_Frozen):
         description="When the publisher says it was last changed; written like `published`."
     )
     first_seen: OurTime = Field(description="When a feed first showed us the link (RFC 3339, UTC).")
-    fetched: OurTime = Field(description="When the page was downloaded (RFC 3339, UTC).")
+    fetched: OurTime = Field(
+        description="When the page was downloaded (RFC 3339, UTC); where the feed stands in for a page, when "
+        "that was given up."
+    )
     language: str | None = Field(description="ISO 639-1 code of the text's language, such as `en`.")
     section: str | None = Field(description="The publisher's section, such as `World`.")
     tags: tuple[str, ...] = Field(description="The publisher's own keywords.")

@@ -2,8 +2,8 @@
 
 It stands on httpcore2 (the connections of httpx2) and adds only what it needs: there are no cookies,
 credentials, Referer headers, automatic redirects or proxies of the environment to switch off, because there
-are none. A proxy that a caller names is dialled as the operator gave it; it then resolves the names of sites,
-so that the addresses behind these are its to guard. What a URL itself tells is still checked here.
+are none. A proxy that a caller names is dialled as the operator gave it; most resolve the names of sites, so
+that the addresses behind these are theirs to guard. What a URL itself tells is still checked here.
 """
 
 from __future__ import annotations
@@ -14,81 +14,40 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Self, cast
+from functools import partial
+from typing import Self
 from urllib.parse import urlencode
+from zlib import crc32
 
 import httpcore2
 
 from jobs import coding
-from jobs.body import ERROR_BYTES, MAX_BODY_BYTES, Body, drain
-from jobs.dial import GuardedBackend, Resolver, SystemResolver
+from jobs.answer import Answer as Answer  # part of what this module offers
+from jobs.body import ERROR_BYTES, LARGE_AT_ONCE, MAX_BODY_BYTES, Body, drain
+from jobs.dial import GuardedBackend
 from jobs.errors import Permanent, Reason, Retry
+from jobs.exchange import exchange, headers_of
 from jobs.guard import Policy, check_unresolved, check_url
 from jobs.network_errors import NETWORK_ERRORS, explain
 from jobs.proxy import proxy as proxy_at
-from jobs.retry_after import retry_after_s
+from jobs.proxy import route
+from jobs.resolver import CachedResolver, Resolver, SystemResolver
 from jobs.urls import Parts, join, redact
+from jobs.user_agent import user_agent as agent_of
+from jobs.validators import Validators
+from jobs.wire import Wire, WireBackend
 
-USER_AGENT = f"Palmyra/{version('palmyra')} (feed reader; see the operator's contact)"
+NAMELESS = agent_of()
+"""The User-Agent when nobody says whom publishers can turn to."""
 FORM = "application/x-www-form-urlencoded"
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PERMANENT_REDIRECTS = frozenset({301, 308})
 SAME_METHOD_REDIRECTS = frozenset({307, 308})
 """The only ones that ask for a form to be sent again (RFC 9110, 15.4)."""
 
 KEEPALIVE_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a site answered, whatever its status."""
-
-    url: str
-    """The URL that was asked for, as it was given."""
-    final_url: str
-    """The URL that answered, after redirects, in normal form."""
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case; values of a repeated one are joined by ``", "``."""
-    body: bytes
-    """After content decoding. Of an error (status 400 and over) only the beginning."""
-    wire_bytes: int
-    """Size of the body as sent."""
-    took_ms: int
-    """The whole call, redirects included."""
-    address: str
-    """The IP address that answered."""
-    received_s: float
-    """When the answer was complete, s since the epoch by this machine's clock."""
-    redirects: tuple[tuple[int, str], ...] = ()
-    """Each redirect on the way: its status and the URL that answered so."""
-    moved_to: str | None = None
-    """Where a redirect led that the caller did not want to follow; the body was not read then."""
-
-    @property
-    def etag(self) -> str | None:
-        return self.headers.get("etag")
-
-    @property
-    def last_modified(self) -> str | None:
-        return self.headers.get("last-modified")
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type as sent, ``""`` when there was none."""
-        return self.headers.get("content-type", "")
-
-    @property
-    def retry_after_s(self) -> float | None:
-        """Seconds that the site asks to wait (Retry-After), if it does."""
-        return retry_after_s(self.headers.get("retry-after"), self.received_s)
-
-    @property
-    def moved_permanently(self) -> bool:
-        """True when there were redirects and all of them were permanent: the new URL replaces the old."""
-        return bool(self.redirects) and all(status in PERMANENT_REDIRECTS for status, _ in self.redirects)
+SHARDS = 16
+"""Pools of connections, by host: for each request, a pool looks at every connection that it has."""
 
 
 def always(_from_url: str, _to_url: str) -> bool:
@@ -112,6 +71,10 @@ class _Ask:
     """Its URL; ``""`` for none."""
     form: bytes | None = None
     """What to POST; None: the request is a GET."""
+    validators: Validators | None = None
+    """Sent to the one URL that they are of, be it on the way."""
+    beginning: bool = False
+    """Of a body over `max_bytes`, its beginning is wanted."""
 
     @property
     def redirects(self) -> frozenset[int]:
@@ -129,6 +92,8 @@ class _Trip:
     hops: list[tuple[int, str]] = field(default_factory=list)
     seen: set[tuple[object, str]] = field(default_factory=set)
     body: Body = field(default_factory=Body)
+    wire: Wire = field(default_factory=Wire)
+    """Of the request that is under way."""
 
     @property
     def host(self) -> str:
@@ -142,23 +107,32 @@ class Client:
         self,
         policy: Policy,
         *,
-        user_agent: str = USER_AGENT,
+        user_agent: str = NAMELESS,
         resolver: Resolver | None = None,
         dialler: httpcore2.AsyncNetworkBackend | None = None,
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 128,
+        max_idle: int | None = None,
+        http2: bool = True,
     ) -> None:
-        """`dialler` opens connections to checked addresses; `ssl_context` says whom to trust (default: as the
-        system does). More than `max_connections` calls at once wait for each other, under their deadlines."""
+        """`resolver`: instead of the system's, whose answers are kept for a minute; `dialler` opens
+        connections to checked addresses; `ssl_context` says whom to trust (default: as the system does). More
+        than `max_connections` calls at once wait for each other, under their deadlines. `max_idle`:
+        connections kept for further requests, by default half; each of them costs each request a look."""
         self._policy = policy
         self._user_agent = user_agent
-        self._own_resolver = None if resolver else SystemResolver()
+        self._system = SystemResolver()
+        self._resolver = resolver or CachedResolver(self._system)
+        self._http2 = http2
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._ssl_context = ssl_context or httpcore2.default_ssl_context()
         self._max_connections = max_connections
+        self._max_idle = max(1, max_connections // 2 if max_idle is None else max_idle)
         self._dialler = dialler or httpcore2.AnyIOBackend()
-        guarded = GuardedBackend(policy, resolver or cast(Resolver, self._own_resolver), self._dialler)
-        self._pools = {"": self._new_pool(guarded)}
-        """By the URL of the proxy that their connections go through."""
+        self._guarded = partial(GuardedBackend, policy, self._resolver)
+        self._places = asyncio.Semaphore(max_connections)
+        self._pools: dict[tuple[str, int], httpcore2.AsyncConnectionPool] = {}
+        """By the URL of the proxy that their connections go through, and the shard of the site's name."""
 
     def _new_pool(
         self, backend: httpcore2.AsyncNetworkBackend, proxy: httpcore2.Proxy | None = None
@@ -167,20 +141,23 @@ class Client:
             ssl_context=self._ssl_context,
             proxy=proxy,
             max_connections=self._max_connections,
-            max_keepalive_connections=max(1, self._max_connections // 2),
+            max_keepalive_connections=-(-self._max_idle // SHARDS),
             keepalive_expiry=KEEPALIVE_S,
-            network_backend=backend,
+            http2=self._http2 and proxy is None,
+            network_backend=WireBackend(backend),
         )
 
-    def _pool(self, proxy: str) -> httpcore2.AsyncConnectionPool:
-        """The connections through a proxy (``""``: through none).
+    def _pool(self, proxy: str, host: str) -> httpcore2.AsyncConnectionPool:
+        """The connections to some hosts, this one among them, through a proxy (``""``: through none).
 
         Raises:
             Permanent: `BAD_URL`.
         """
-        if proxy not in self._pools:
-            self._pools[proxy] = self._new_pool(self._dialler, proxy_at(proxy))
-        return self._pools[proxy]
+        key = (proxy, crc32(host.encode()) % SHARDS)
+        if key not in self._pools:
+            through = route(proxy_at(proxy), self._dialler, self._guarded) if proxy else None
+            self._pools[key] = self._new_pool(*(through or (self._guarded(self._dialler), None)))
+        return self._pools[key]
 
     async def __aenter__(self) -> Self:
         return self
@@ -192,8 +169,9 @@ class Client:
         """Close every connection."""
         for pool in self._pools.values():
             await pool.aclose()
-        if self._own_resolver:
-            self._own_resolver.close()
+        if isinstance(self._resolver, CachedResolver):
+            self._resolver.close()
+        self._system.close()
 
     async def get(
         self,
@@ -207,17 +185,33 @@ class Client:
         max_redirects: int = 8,
         may_follow: Callable[[str, str], bool] = always,
         proxy: str = "",
+        validators: Validators | None = None,
+        beginning: bool = False,
     ) -> Answer:
         """GET a URL, following redirects as far as `may_follow(from_url, to_url)` allows.
 
-        `headers` (validators, credentials) go only to the origin of `url`. The status is not judged. `proxy`:
-        the URL of one to go through (see `jobs.proxy`); `Answer.address` is the proxy's then.
+        `headers` (validators, credentials) go only to the origin of `url`, `validators` to their own URL,
+        which may be where redirects lead. The status is not judged. `proxy`: the URL of one to go through
+        (see `jobs.proxy`); `Answer.address` is the proxy's then. `beginning`: cut off what is over
+        `max_bytes` instead of raising `TOO_LARGE`.
 
         Raises:
-            Permanent: `BAD_URL`, `BLOCKED_ADDRESS`, `REDIRECT_LOOP`, `BAD_REDIRECT`, `TOO_LARGE`.
-            Retry: `DNS`, `CONNECT`, `TLS`, `TIMEOUT`, `BAD_RESPONSE`.
+            Permanent: `BAD_URL`, `BLOCKED_ADDRESS`, `REDIRECT_LOOP`, `BAD_REDIRECT`, `TOO_LARGE`, `BOMB`,
+                `HEADERS_TOO_LARGE`.
+            Retry: `DNS`, `CONNECT`, `TLS`, `TIMEOUT`, `TOO_SLOW`, `BAD_RESPONSE`, `WRONG_LENGTH`.
         """
-        ask = _Ask(url, headers or {}, accept, max_bytes, connect_timeout_s, max_redirects, may_follow, proxy)
+        ask = _Ask(
+            url,
+            headers or {},
+            accept,
+            max_bytes,
+            connect_timeout_s,
+            max_redirects,
+            may_follow,
+            proxy,
+            validators=validators,
+            beginning=beginning,
+        )
         return await self._call(ask, deadline_s)
 
     async def post(
@@ -245,11 +239,14 @@ class Client:
         start = self._checked(ask.url, ask.proxy)
         trip = _Trip(start, start)
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(deadline_s), self._places:
                 return await self._travel(ask, trip)
         except TimeoutError as error:
             so_far = f", {trip.body.wire_bytes} bytes came" if trip.body.wire_bytes else ""
-            raise Retry(Reason.TIMEOUT, f"{trip.host}: not done after {deadline_s:g} s{so_far}") from error
+            reason = Reason.TOO_SLOW if trip.wire.has_answer_begun else Reason.TIMEOUT
+            raise Retry(reason, f"{trip.host}: not done after {deadline_s:g} s{so_far}") from error
+        finally:
+            trip.body.release()
 
     def _checked(self, url: str, proxy: str) -> Parts:
         """The parts of a URL that may be asked for.
@@ -267,13 +264,15 @@ class Client:
         while True:
             trip.seen.add((trip.at.origin, trip.at.target))
             async with self._asked(ask, trip) as response:
-                headers = _headers(response)
+                headers = headers_of(response)
                 if response.status not in ask.redirects:
-                    trip.body = Body(trip.host, ask.max_bytes)
-                    read = trip.body.read if response.status < 400 else trip.body.read_error
+                    trip.body = Body(trip.host, ask.max_bytes, self._large)
+                    usual = trip.body.read_beginning if ask.beginning else trip.body.read
+                    read = usual if response.status < 400 else trip.body.read_error
                     await read(response, headers)
+                    trip.wire.complete = trip.body.complete
                     return _answer(ask, trip, response, headers)
-                await drain(response)
+                trip.wire.complete = await drain(response)
             came_from = str(trip.at)
             self._step(ask, trip, response.status, headers.get("location", ""))
             if not ask.may_follow(came_from, str(trip.at)):
@@ -311,12 +310,12 @@ class Client:
     @asynccontextmanager
     async def _asked(self, ask: _Ask, trip: _Trip) -> AsyncIterator[httpcore2.Response]:
         """One request and its response, closed in the end; what goes wrong comes out as an `Outcome`."""
+        trip.wire = Wire(max_body_bytes=ask.max_bytes)
         try:
-            response = await self._pool(ask.proxy).handle_async_request(self._request(ask, trip))
-            try:
+            async with exchange(
+                self._pool(ask.proxy, trip.at.host), self._request(ask, trip), trip.wire
+            ) as response:
                 yield response
-            finally:
-                await response.aclose()
         except NETWORK_ERRORS as error:
             through = f" through {redact(ask.proxy)}" if ask.proxy else ""
             raise explain(error, trip.host + through) from error
@@ -331,6 +330,8 @@ class Client:
         }
         if parts.origin == trip.start.origin:
             headers |= ask.headers
+        if ask.validators and ask.validators.url == str(parts):
+            headers |= ask.validators.headers()
         if ask.form is not None:
             headers |= {"Content-Type": FORM, "Content-Length": str(len(ask.form))}
         return httpcore2.Request(
@@ -343,14 +344,6 @@ class Client:
             # No read timeout of its own: the deadline of the call is over all of it.
             extensions={"timeout": {"connect": ask.connect_timeout_s}},
         )
-
-
-def _headers(response: httpcore2.Response) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for raw_name, raw_value in response.headers:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 def _answer(
@@ -366,7 +359,7 @@ def _answer(
         final_url=trip.hops[-1][1] if moved_to else str(trip.at),
         status=response.status,
         headers=headers,
-        body=bytes(trip.body.data),
+        body=trip.body.data,
         wire_bytes=trip.body.wire_bytes,
         took_ms=round((time.monotonic() - trip.started_s) * 1000),
         address=str(peer[0]) if peer else "",

@@ -31,10 +31,13 @@ class BadCoding(ValueError):
 
 
 class Decoder(Protocol):
-    """Undoes one coding. Both methods raise `BadCoding`."""
+    """Undoes one coding. Its methods raise `BadCoding`."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces of at most about `STEP_BYTES` each; stop taking them to stop decoding."""
+
+    def rest(self) -> Iterator[bytes]:
+        """Once all has been fed: what is still to come, in such pieces."""
 
     def finish(self) -> None:
         """Check that the body was complete."""
@@ -52,7 +55,14 @@ def decoder(content_encoding: str) -> Decoder:
     return _DECODERS[words[0]]() if words else _Identity()
 
 
-class _Identity:
+class _AsItComes:
+    """What holds nothing back."""
+
+    def rest(self) -> Iterator[bytes]:
+        return iter(())
+
+
+class _Identity(_AsItComes):
     def feed(self, data: bytes) -> Iterator[bytes]:
         yield data
 
@@ -60,7 +70,7 @@ class _Identity:
         pass
 
 
-class _Zlib:
+class _Zlib(_AsItComes):
     """gzip with any number of members, or one zlib stream."""
 
     def __init__(self, wbits: int = zlib.MAX_WBITS | 16) -> None:
@@ -106,7 +116,7 @@ class _Zlib:
             raise BadCoding("the compressed data ends in the middle")
 
 
-class _Deflate:
+class _Deflate(_AsItComes):
     """A zlib stream (RFC 9110), or the bare deflate data that some servers send under that name."""
 
     def __init__(self) -> None:
@@ -130,56 +140,64 @@ class _Deflate:
             raise BadCoding("the compressed data ends in the middle")
 
 
-class _Brotli:
+class _Whole:
+    """What is kept until all of it has come, and then decoded at once.
+
+    Decoders of brotli and zstd fill a window of many megabytes, and many bodies arrive at a time: so only one
+    of them at a time has a decoder.
+    """
+
     def __init__(self) -> None:
-        self._current = brotli.Decompressor()
-        self._begun = False
+        self._held = bytearray()
+        self._finished = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        self._begun = self._begun or bool(data)
-        try:
-            while not self._current.is_finished():
-                piece = self._current.process(data, output_buffer_limit=STEP_BYTES)
-                data = b""
-                if piece:
-                    yield piece
-                elif self._current.can_accept_more_data():
-                    return
-        except brotli.error as error:
-            raise BadCoding("the compressed data is damaged") from error
+        self._held += data
+        return iter(())
 
     def finish(self) -> None:
-        if self._begun and not self._current.is_finished():
+        if self._held and not self._finished:
             raise BadCoding("the compressed data ends in the middle")
 
 
-class _Zstd:
-    """Any number of zstd frames."""
+class _Brotli(_Whole):
+    """One brotli stream (RFC 7932)."""
 
-    def __init__(self) -> None:
-        self._current = self._frame()
-        self._begun = False
+    def rest(self) -> Iterator[bytes]:
+        current, data = brotli.Decompressor(), bytes(self._held)
+        try:
+            while not current.is_finished():
+                piece = current.process(data, output_buffer_limit=STEP_BYTES)
+                data = b""
+                if piece:
+                    yield piece
+                elif current.can_accept_more_data():
+                    return
+        except brotli.error as error:
+            raise BadCoding("the compressed data is damaged") from error
+        self._finished = current.is_finished()
+
+
+class _Zstd(_Whole):
+    """Any number of zstd frames (RFC 8878)."""
+
+    def rest(self) -> Iterator[bytes]:
+        current, data = self._frame(), bytes(self._held)
+        try:
+            while data or not current.needs_input:
+                self._finished = False
+                piece = current.decompress(data, STEP_BYTES)
+                data = b""
+                if piece:
+                    yield piece
+                if current.eof:
+                    data, current, self._finished = current.unused_data, self._frame(), True
+        except zstd.ZstdError as error:
+            raise BadCoding("the compressed data is damaged, or needs more than 8 MB of memory") from error
 
     @staticmethod
     def _frame() -> zstd.ZstdDecompressor:
         return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        try:
-            while data or not self._current.needs_input:
-                self._begun = True
-                piece = self._current.decompress(data, STEP_BYTES)
-                data = b""
-                if piece:
-                    yield piece
-                if self._current.eof:
-                    data, self._current, self._begun = self._current.unused_data, self._frame(), False
-        except zstd.ZstdError as error:
-            raise BadCoding("the compressed data is damaged, or needs more than 8 MB of memory") from error
-
-    def finish(self) -> None:
-        if self._begun:
-            raise BadCoding("the compressed data ends in the middle")
 
 
 _DECODERS: dict[str, type[_Zlib | _Deflate | _Brotli | _Zstd]] = {

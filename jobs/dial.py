@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
-from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain, zip_longest
 
 import httpcore2
 
 from jobs.errors import Permanent, Reason, Retry
 from jobs.guard import Policy, why_refused
+from jobs.resolver import Resolver
 
-Resolver = Callable[[str, int], Awaitable[list[str]]]
-"""Host name and port → IP addresses in order of preference. Raises OSError when there are none."""
-
-RESOLVER_THREADS = 32  # getaddrinfo blocks, and a dead name server must not hold up the other look-ups
 MAX_ADDRESSES = 6
-MIN_SHARE_S = 2.0
-
-
-class SystemResolver:
-    """The machine's own resolver, on threads of its own."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host, port)
-        return list(dict.fromkeys(found))
-
-    def close(self) -> None:
-        """Let go of the threads; look-ups that hang are left to end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in infos]
+NEXT_AFTER_S = 0.25
+"""How long an address has for itself before the next one is tried beside it (RFC 8305, 5 and 8)."""
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -58,7 +34,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """A connection to the first address that answers; each has its share of the time.
+        """A connection to the first address that answers, IPv6 and IPv4 in turn (RFC 8305).
 
         Raises:
             Retry: `DNS`.
@@ -67,17 +43,15 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + (timeout or 3600.0)
-        addresses = (await self._checked(host, port, timeout))[:MAX_ADDRESSES]
-        for left in range(len(addresses), 0, -1):
-            share = max((end - loop.time()) / left, min(MIN_SHARE_S, timeout or MIN_SHARE_S))
-            try:
-                return await self._dialler.connect_tcp(
-                    addresses[-left], port, share, local_address, socket_options
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                if left == 1:
-                    raise
-        raise AssertionError("resolve() gives at least one address")
+        addresses = in_turn(await self._checked(host, port, timeout))[:MAX_ADDRESSES]
+        options = (local_address, tuple(socket_options or ()))
+
+        async def dial(address: str) -> httpcore2.AsyncNetworkStream:
+            return await self._dialler.connect_tcp(address, port, max(end - loop.time(), 0.001), *options)
+
+        if len(addresses) == 1:
+            return await dial(addresses[0])
+        return await _first(dial, addresses, alone_s=min(NEXT_AFTER_S, (end - loop.time()) / len(addresses)))
 
     async def _checked(self, host: str, port: int, timeout_s: float | None) -> list[str]:
         addresses = [host] if _is_address(host) else await self._resolved(host, port, timeout_s)
@@ -97,6 +71,54 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         if not addresses:
             raise Retry(Reason.DNS, f"{host}: the name has no address")
         return addresses
+
+
+def in_turn(addresses: Sequence[str]) -> list[str]:
+    """Addresses of the two families in turn, beginning with that of the first (RFC 8305, 4)."""
+    first = [address for address in addresses if (":" in address) == (":" in addresses[0])]
+    second = [address for address in addresses if address not in first]
+    return [address for address in chain.from_iterable(zip_longest(first, second)) if address]
+
+
+async def _first(
+    dial: Callable[[str], Awaitable[httpcore2.AsyncNetworkStream]],
+    addresses: Sequence[str],
+    *,
+    alone_s: float,
+) -> httpcore2.AsyncNetworkStream:
+    """The first connection that opens; an address is tried when those before failed or have had their time.
+
+    Raises:
+        httpcore2.ConnectError, httpcore2.ConnectTimeout: how the last one failed.
+    """
+    waiting = list(reversed(addresses))
+    tried: list[asyncio.Task[httpcore2.AsyncNetworkStream]] = []
+    try:
+        while True:
+            if waiting:
+                tried.append(asyncio.ensure_future(dial(waiting.pop())))
+            going = [task for task in tried if not task.done()]
+            if going:
+                await asyncio.wait(
+                    going, timeout=alone_s if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                )
+            opened = next((task for task in tried if task.done() and not task.exception()), None)
+            if opened is not None:
+                tried.remove(opened)
+                return opened.result()
+            if not waiting and all(task.done() for task in tried):
+                return tried[-1].result()  # raises
+    finally:
+        await _drop(tried)
+
+
+async def _drop(tasks: Iterable[asyncio.Task[httpcore2.AsyncNetworkStream]]) -> None:
+    """End dials that are not needed any more, and close what they have opened."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, httpcore2.AsyncNetworkStream):
+            await ended.aclose()
 
 
 def _is_address(host: str) -> bool:

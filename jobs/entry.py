@@ -40,9 +40,10 @@ class Entry:
 
     def to_json(self) -> str:
         """Compact JSON of the fields that are set."""
-        return json.dumps(
-            {k: v for k, v in asdict(self).items() if v}, ensure_ascii=False, separators=(",", ":")
-        )
+        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name))}
+        if self.images:
+            given["images"] = [asdict(image) for image in self.images]
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
 
     def fingerprint(self) -> str:
         """8 characters that change when the entry's title, text or date of update does."""
@@ -90,7 +91,9 @@ class ParsedFeed:
     """Days (Monday is 0) on which it asks not to be polled (RSS skipDays)."""
     children: tuple[str, ...] = ()
     """Documents that carry its entries instead: the newest sitemaps of a sitemap index."""
-    hub: str | None = None
-    """The server that tells subscribers of its news (WebSub), if it names one."""
+    hubs: tuple[str, ...] = ()
+    """The servers that tell subscribers of its news (WebSub), as far as it names some."""
     self_url: str | None = None
     """Its own URL as it writes it (Atom's ``rel=self``, JSON Feed's ``feed_url``): what hubs know it by."""
+    relative_links: int = 0
+    """Entries whose link is not absolute: it was read against the feed's own address."""

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from jobs.body import MAX_BODY_BYTES
 from jobs.client import Answer, Client
 from jobs.errors import Outcome, Permanent, Reason, Retry, Skip
-from jobs.page import Page
+from jobs.page import Page, kept_headers
+from jobs.permitted import Permission, get_permitted
+from jobs.trip import told
 from jobs.urls import domain, split
+from jobs.validators import Validators
+from jobs.walls import challenger
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 SNIFFED_TYPES = frozenset(
@@ -48,28 +52,64 @@ class Moved:
     """Where to go on, in normal form."""
     hops: tuple[str, ...]
     """The URLs on the way, each of which redirected."""
+    took_ms: int = 0
+    address: str = ""
+    """The IP address that redirected last."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The page is what it was when its validators were given (status 304)."""
+
+    final_url: str
+    """The URL that answered, after redirects."""
+    took_ms: int
+    address: str
+    """The IP address that answered."""
+    redirects: tuple[str, ...] = ()
+    """The URLs on the way, without the last."""
 
 
 async def fetch_page(
     client: Client,
     url: str,
     *,
+    permission: Permission | None = None,
+    validators: Validators | None = None,
     deadline_s: float = 30.0,
     max_bytes: int = MAX_BODY_BYTES,
     now_ms: int | None = None,
-) -> Page | Moved:
+) -> Page | Moved | NotModified:
     """Download one page, following redirects inside its registrable domain.
 
-    `now_ms` is the time at the start by the clock that the page's time is to be in (default: this machine's).
+    With `validators` the site is asked whether the page changed since, and may say no. `now_ms` is the time
+    at the start by the clock that the page's time is to be in (default: this machine's). `permission` is
+    asked for each URL on the way.
 
     Raises:
-        Outcome: as `Client.get` and `judge` say.
+        Outcome: as `Client.get` and `judge` say, and what `permission` raises.
     """
-    answer = await client.get(url, max_bytes=max_bytes, deadline_s=deadline_s, may_follow=same_domain)
+    answer = await get_permitted(
+        client,
+        url,
+        permission or _anything,
+        deadline_s=deadline_s,
+        max_bytes=max_bytes,
+        validators=validators,
+    )
     if answer.moved_to is not None:
-        return Moved(answer.moved_to, tuple(hop for _, hop in answer.redirects))
+        hops = tuple(hop for _, hop in answer.redirects)
+        return Moved(answer.moved_to, hops, answer.took_ms, answer.address)
+    # A 304 to a request without validators is no answer: `judge` says so.
+    if answer.status == 304 and validators and validators.url == answer.final_url:
+        hops = tuple(hop for _, hop in answer.redirects)
+        return NotModified(answer.final_url, answer.took_ms, answer.address, hops)
     received_ms = round(answer.received_s * 1000) if now_ms is None else now_ms + answer.took_ms
     return judge(answer, fetched_ms=received_ms)
+
+
+async def _anything(_client: Client, _url: str) -> None:
+    """Permission for every URL."""
 
 
 def same_domain(from_url: str, to_url: str) -> bool:
@@ -82,19 +122,30 @@ def judge(answer: Answer, *, fetched_ms: int) -> Page:
 
     Raises:
         Skip: `NOT_HTML`.
-        Retry: `RATE_LIMITED`, `SERVER_ERROR`, `EMPTY`, `BAD_RESPONSE`.
-        Permanent: `NOT_FOUND`, `GONE`, `FORBIDDEN`, `HTTP_ERROR`.
+        Retry: `RATE_LIMITED`, `SERVER_ERROR`, `EMPTY`, `BAD_RESPONSE`, `BOT_CHALLENGE`.
+        Permanent: `NOT_FOUND`, `GONE`, `LEGAL_REASONS`, `FORBIDDEN`, `LOGIN_WALL`, `PAYWALL`, `HTTP_ERROR`.
     """
-    host = split(answer.final_url).authority
+    if outcome := _no_page(answer, split(answer.final_url).authority):
+        way = tuple(hop for _, hop in answer.redirects)
+        outcome.trip = told(len(answer.body), answer.took_ms, answer.address, way)
+        raise outcome
+    return _page(answer, fetched_ms)
+
+
+def _no_page(answer: Answer, host: str) -> Outcome | None:
+    """Why an answer carries no page; None when it does."""
+    if vendor := challenger(answer.status, answer.headers, answer.body):
+        detail = f"{host}: status {answer.status}, a challenge by {vendor}"
+        return Retry(Reason.BOT_CHALLENGE, detail, after_s=answer.retry_after_s)
     if answer.status not in OK_STATUSES:
-        raise _refusal(answer, host)
+        return _refusal(answer, host)
     # An article page without content is next to always a site in trouble: worth asking again, within the
     # number of attempts that the ledger allows. So is 204, which `_refusal` treats the same.
     if not answer.body.strip(_BLANK):
-        raise Retry(Reason.EMPTY, f"{host}: status {answer.status} with an empty body")
+        return Retry(Reason.EMPTY, f"{host}: status {answer.status} with an empty body")
     if found := not_html(answer.content_type, answer.body):
-        raise Skip(Reason.NOT_HTML, f"{host}: {found}")
-    return _page(answer, fetched_ms)
+        return Skip(Reason.NOT_HTML, f"{host}: status {answer.status}, {found}")
+    return None
 
 
 def not_html(content_type: str, body: bytes) -> str | None:
@@ -133,11 +184,12 @@ def _refusal(answer: Answer, host: str) -> Outcome:
 
 
 _PERMANENT = {
-    401: Reason.FORBIDDEN,
+    401: Reason.LOGIN_WALL,
+    402: Reason.PAYWALL,
     403: Reason.FORBIDDEN,
     404: Reason.NOT_FOUND,
     410: Reason.GONE,
-    451: Reason.FORBIDDEN,
+    451: Reason.LEGAL_REASONS,
 }
 
 
@@ -155,4 +207,5 @@ def _page(answer: Answer, fetched_ms: int) -> Page:
         redirects=tuple(hop for _, hop in answer.redirects),
         etag=answer.etag,
         last_modified=answer.last_modified,
+        headers=kept_headers(answer.headers),
     )

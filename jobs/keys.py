@@ -24,7 +24,8 @@ class Keys:
 
     # -- the ledger ------------------------------------------------------------------------------------
     def link(self, link_id: str) -> str:
-        """Hash: one link's record (fields: see jobs/link.py). Expires KEEP_LEDGER after it was closed."""
+        """Hash: one link's record (fields: see jobs/link.py). Expires KEEP_LEDGER after it was closed; that
+        of a withdrawn article never does: there are as many as operators withdrew."""
         return self._key("link", link_id)
 
     def way(self, link_id: str) -> str:
@@ -79,6 +80,29 @@ class Keys:
         """String: ms between requests to a host, where that is not PALMYRA_HOST_DELAY. Expires in days."""
         return self._key("delay", host)
 
+    def crawl(self, host: str) -> str:
+        """Hash: what a host's origins (at most 20) ask for in robots.txt (Crawl-delay): ms, and until when it
+        holds. Expires in days."""
+        return self._key("crawl", host)
+
+    def asked(self, host: str) -> str:
+        """String: who asked a host last, or that it asked for a pause. Expires when it may be asked again."""
+        return self._key("asked", host)
+
+    def kept(self, host: str) -> str:
+        """String: the reserved moment that a poll could not wait for. Expires when that is over."""
+        return self._key("kept", host)
+
+    def robots(self, origin: str) -> str:
+        """String: the packed rules of an origin's robots.txt (jobs/robots_cache.py). Expires in 30 days, a
+        large one in 2."""
+        return self._key("robots", origin)
+
+    def site(self, host: str) -> str:
+        """String: what recurs in the articles of a site, packed (jobs/recurring/memory.py): under 10 KB.
+        Expires 60 days after its last article."""
+        return self._key("site", host)
+
     @property
     def waiting(self) -> str:
         """Hash: how many links are ready, by stage."""
@@ -88,6 +112,11 @@ class Keys:
     def totals(self) -> str:
         """Hash: counters since the beginning (discovered, published, …, failed:<reason>, …)."""
         return self._key("totals")
+
+    def day(self, number: int | str) -> str:
+        """Hash: what happened on a day (number of days since 1970, UTC), by outcome, reason, feed and host; up to
+        5,000 of the last two, 1 MB. Expires KEEP_LEDGER after that day."""
+        return self._key("day", str(number))
 
     @property
     def dead(self) -> str:
@@ -115,6 +144,11 @@ class Keys:
         """Stream of events; also the name of the Pub/Sub channel with the same events."""
         return self._key("articles")
 
+    @property
+    def edge(self) -> str:
+        """Hash: the stream's oldest entry (`first`), and how far it was trimmed (`gone`); see worker/stream.py."""
+        return self._key("edge")
+
     # -- feeds -----------------------------------------------------------------------------------------
     @property
     def feeds(self) -> str:
@@ -140,6 +174,10 @@ class Keys:
         return self._key("websub", feed_id)
 
     # -- RQ --------------------------------------------------------------------------------------------
+    def name(self, worker: str) -> str:
+        """String: pid of the process that is taking this worker's name. Expires in seconds."""
+        return self._key("name", worker)
+
     def queue(self, stage: str) -> str:
         """Name of a stage's RQ queue (RQ adds its own prefix)."""
         return f"{self.namespace}-{stage}"
@@ -155,8 +193,9 @@ class Keys:
     def lua(self) -> str:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
         one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
-        one += ("stream", "feeds")
+        one += ("stream", "edge", "feeds")
         by = ("link", "way", "known", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
+        by += ("crawl", "asked", "kept", "day")
         rows = [f"{name} = '{getattr(self, name)}'" for name in one]
         rows += [f"{name} = function(a) return '{getattr(self, name)('')}' .. a end" for name in by]
         prefix = self._key("ready", "")

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
-from redis.commands.core import Script
 
 from jobs.entry import Entry
 from jobs.errors import Reason
-from jobs.keys import ARTICLE, FETCH, STAGES, Keys
-from jobs.link import OUTCOMES, Begun, Found, Hopeless, Lease, Story, read_story
+from jobs.keys import Keys
+from jobs.ledger_view import LedgerView
+from jobs.link import Begun, Found, Hopeless, Lease
+from jobs.reopening import PAGE_TO_BLAME, How, Reopened, Status
+from jobs.scripts import Scripts
+from jobs.validators import Validators
 
 LEASE_S = 60
 MAX_TRIES_UNREPORTED = 20
@@ -33,6 +34,11 @@ NEWEST_DEAD = 5000
 """Dead links that show as failed jobs in the RQ dashboard."""
 REOPEN_AFTER_S = 600
 """A changed entry opens its link again no sooner after the link's end: some change at each poll."""
+CRAWL_DELAY_DAYS = 2
+"""A Crawl-delay is forgotten when nobody read that robots.txt for so long."""
+MAX_CRAWL_ORIGINS = 20
+"""Whose Crawl-delays are remembered at one host: the longest of them holds."""
+Item = TypeVar("Item")
 _BATCH = 50
 _DAY_MS = 86_400_000
 _HINT_REST_MS = 5_000
@@ -66,6 +72,18 @@ class Handout:
     """Until the next thing is due; None when nothing is waiting for a time."""
 
 
+class Learned(NamedTuple):
+    """What a poll learned of its feed."""
+
+    feed_id: str
+    delay_s: float
+    """Until the next poll."""
+    fields: Mapping[str, Any]
+    """Of the feed's hash; an empty value removes one."""
+    edited: int = 0
+    """How often the feed had been edited when the poll began."""
+
+
 class Discovered(NamedTuple):
     """What recording a document opened."""
 
@@ -75,7 +93,7 @@ class Discovered(NamedTuple):
     """Known links whose entry changed."""
 
 
-class Ledger:
+class Ledger(LedgerView):
     """All transitions of links, on one Redis. `redis` must not decode responses."""
 
     def __init__(
@@ -88,20 +106,13 @@ class Ledger:
         lease_s: float = LEASE_S,
         reopen_after_s: float = REOPEN_AFTER_S,
     ) -> None:
-        self.redis = redis
-        self.keys = keys
+        super().__init__(redis, keys)
         self._keep_ms = int(keep_ledger_days * _DAY_MS)
         self._keep_pages_ms = int(keep_pages_days * _DAY_MS)
         self._lease_ms = int(lease_s * 1000)
         self._reopen_after_ms = int(reopen_after_s * 1000)
-        self._prelude = keys.lua() + _source("prelude")
-        self._scripts: dict[str, Script] = {}
-
-    def _run(self, name: str, *args: Any) -> Any:
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._scripts[name] = self.redis.register_script(self._prelude + _source(name))
-        return script(args=args)
+        self._scripts = Scripts(redis, keys)
+        self._run = self._scripts.run
 
     # -- poller --------------------------------------------------------------------------------------------
     def discover(self, feed_id: str, found: Sequence[Found], left: Sequence[Found] = ()) -> Discovered:
@@ -122,6 +133,15 @@ class Ledger:
         self._run("unlist", feed_id, *(link.id for link in (*found, *left)))
         return Discovered(new=opened.count(1), changed=opened.count(2))
 
+    def foresee(self, feed_id: str, found: Sequence[Found], left: Sequence[Found] = ()) -> dict[str, str]:
+        """What `discover` would make of these: link id → new, left, left before, changed, known."""
+        told: dict[str, str] = {}
+        for batch in _chunks([(link, 1) for link in found] + [(link, 0) for link in left]):
+            args = [arg for link, take in batch for arg in (link.id, link.entry.fingerprint(), take)]
+            verdicts = self._run("foresee", feed_id, *args)
+            told |= {link.id: _text(said) for (link, _), said in zip(batch, verdicts, strict=True)}
+        return told
+
     def remember(self, feed_id: str) -> None:
         """The feed is unchanged: keep what it lists from expiring."""
         self._run("remember", feed_id, self._keep_ms)
@@ -129,22 +149,47 @@ class Ledger:
     def reserve(self, host: str, delay_s: float, *, longest_wait_s: float = 30.0) -> float:
         """Reserve the host's next free moment; returns the seconds to wait for it.
 
-        When that is longer than `longest_wait_s`, nothing was reserved: come again then.
+        When that is longer than `longest_wait_s`, come again then: the moment is kept for whoever does.
         """
         return int(self._run("slot", host, int(delay_s * 1000), 0, int(longest_wait_s * 1000))) / 1000
 
-    def due_feeds(self, most: int, lease_s: float) -> tuple[list[str], float]:
-        """Lease feeds that are due; returns their ids and the seconds until the next one is due."""
-        ids, wait_ms = self._run("due_feeds", most, int(lease_s * 1000))
-        return [_text(i) for i in ids], max(int(wait_ms), 0) / 1000 if int(wait_ms) >= 0 else 60.0
+    def ask(self, host: str, who: str, delay_s: float, *, rides: bool = False) -> float:
+        """A request to this host is about to be sent: 0 means go, else it has to wait that many seconds.
+
+        To be called when the reserved moment, or the lease, has come: a pause that the host asked for since
+        then holds, and so does the delay when another request to it came late.
+
+        Args:
+            host: the host.
+            who: a token of the caller's; further calls with it are the same request's.
+            delay_s: the general time between requests.
+            rides: a redirect inside the domain, which follows at once; only a pause stops it.
+        """
+        return int(self._run("ask", host, who, int(delay_s * 1000), int(rides))) / 1000
+
+    def reserve_all(self, hosts: Sequence[str], delay_s: float) -> list[float | Exception]:
+        """`reserve` for each of these, in turn and in one round trip; an error of one is in its place."""
+        calls = [(host, int(delay_s * 1000), 0, 30_000) for host in hosts]
+        told = self._scripts.run_all("slot", calls)
+        return [wait_ms if isinstance(wait_ms, Exception) else int(wait_ms) / 1000 for wait_ms in told]
+
+    def due_feeds(self, most: int, lease_s: float) -> tuple[dict[str, dict[bytes, bytes]], float]:
+        """Lease feeds that are due; returns their hashes by id, and the seconds until the next one is due."""
+        due, wait_ms = self._run("due_feeds", most, int(lease_s * 1000))
+        feeds = {_text(i): dict(zip(raw[::2], raw[1::2], strict=True)) for i, raw in due}
+        return feeds, max(int(wait_ms), 0) / 1000 if int(wait_ms) >= 0 else 60.0
 
     def polled(self, feed_id: str, delay_s: float, fields: Mapping[str, Any], edited: int = 0) -> bool:
         """Save what a poll learned; ``""`` removes a field. False when the feed was removed meanwhile.
 
         Nothing is saved when the feed was edited since it had been `edited` times.
         """
-        delay_ms = int(delay_s * 1000)
-        return bool(self._run("polled", feed_id, delay_ms, _HINT_REST_MS, edited, *_flat(fields)))
+        return bool(self._run("polled", *_learned(Learned(feed_id, delay_s, fields, edited))))
+
+    def polled_all(self, polls: Sequence[Learned]) -> list[bool | Exception]:
+        """`polled` for each of these, in turn and in one round trip; an error of one is in its place."""
+        told = self._scripts.run_all("polled", [_learned(one) for one in polls])
+        return [there if isinstance(there, Exception) else bool(there) for there in told]
 
     def hasten(self, feed_id: str, because: str, *, within_s: float = 0) -> bool:
         """Poll a feed within this time at the latest. False when there is no such feed.
@@ -155,8 +200,13 @@ class Ledger:
         return bool(self._run("hasten", feed_id, because, int(within_s * 1000), _HINT_REST_MS))
 
     def set_delay(self, host: str, seconds: float, *, days: float = 1) -> None:
-        """Another time between requests to this host than the general one, for some days."""
+        """Another time between requests to this host than the general one or robots.txt's, for some days."""
         self.redis.set(self.keys.delay(host), int(seconds * 1000), px=int(days * _DAY_MS))
+
+    def set_crawl_delay(self, host: str, origin: str, seconds: float) -> None:
+        """What an origin's robots.txt asks for holds for its whole host; zero takes it back."""
+        keep_ms = int(CRAWL_DELAY_DAYS * _DAY_MS)
+        self._run("crawl", host, origin, int(seconds * 1000), keep_ms, MAX_CRAWL_ORIGINS)
 
     def block(self, host: str, seconds: float) -> None:
         """Nobody asks this host for that long (Retry-After)."""
@@ -191,7 +241,7 @@ class Ledger:
         if raw is None:
             return None
         values = [_text(value or b"") for value in raw]
-        url, next_url, host, feeds, seen, evidence, tries, revision, hops, final, digests = values
+        url, next_url, host, feeds, seen, evidence, tries, revision, hops, final, digests, val = values
         return Begun(
             link_id=link_id,
             attempt=attempt,
@@ -206,6 +256,7 @@ class Ledger:
             hops=int(hops or 0),
             final_url=final or url,
             digests=digests,
+            validators=Validators.read(final or url, val),
         )
 
     def store(self, begun: Begun, page: bytes, final_url: str, note: str) -> bool:
@@ -223,8 +274,12 @@ class Ledger:
         event: str,
         final_id: str,
         digests: str,
+        validators: str = "",
+        note: str = "",
     ) -> tuple[str, str | None]:
-        """Publish and close the link, once.
+        """Publish and close the link, once. `validators` of its page as `jobs.validators.pack` makes them.
+
+        `note` goes on where the link's way says that it was published.
 
         Returns the outcome (``published``, ``duplicate``, ``unchanged`` or ``overtaken``) and, for a
         duplicate, the id of the link that was published from the same page.
@@ -240,6 +295,8 @@ class Ledger:
             final_id,
             self._keep_ms,
             digests,
+            validators,
+            note,
         )
         outcome, _, other = _text(raw).partition(" ")
         return outcome, other or None
@@ -253,6 +310,11 @@ class Ledger:
     def reroute(self, begun: Begun, url: str, host: str, note: str) -> bool:
         """The page moved to another domain: queue it there. False when overtaken."""
         return bool(self._run("reroute", begun.link_id, begun.attempt, url, host, note))
+
+    def unchanged(self, begun: Begun, detail: str) -> bool:
+        """End the link as ``unchanged``: its site says so. False when overtaken."""
+        args = (begun.link_id, begun.attempt, "unchanged", "", _short(detail), self._keep_ms)
+        return bool(self._run("settle", *args))
 
     def skip(self, link_id: str, attempt: int, reason: Reason, detail: str) -> bool:
         """End the link as ``skipped``. False when overtaken."""
@@ -288,68 +350,26 @@ class Ledger:
         return value if isinstance(value, bytes) else None
 
     # -- operators -----------------------------------------------------------------------------------------
-    def reopen(self, link_id: str, note: str, *, afresh: bool = False) -> bool | None:
+    def reopen(self, link_id: str, note: str, *, how: How = How.REQUEUE) -> bool | None:
         """Open a closed link again. False when it is open already, None when it is unknown."""
-        raw = self._run("reopen", link_id, int(afresh), note)
-        return None if raw is None else bool(raw[0])
+        (one,) = self.reopen_all([link_id], note, how=how)
+        return None if one.status is Status.UNKNOWN else one.status is Status.OPENED
 
-    def totals(self) -> dict[str, int]:
-        """Counters since the beginning, with ``in_flight`` counted on its own.
+    def reopen_all(
+        self, link_ids: Sequence[str], note: str, *, how: How = How.REQUEUE, ahead: bool = True
+    ) -> Iterator[Reopened]:
+        """Open closed links again, some at a time, while this is read.
 
-        The invariant: discovered = published + duplicate + unchanged + skipped + failed + in_flight.
+        Each takes its turn as if it were new, or, not `ahead`, behind what is new.
         """
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hgetall(self.keys.totals)
-            pipe.zcard(self.keys.open)
-            counted, in_flight = pipe.execute()
-        totals = dict.fromkeys(("discovered", *OUTCOMES), 0)
-        totals |= {_text(k): int(v) for k, v in counted.items()}
-        return totals | {"in_flight": int(in_flight)}
+        fixed = (how, int(ahead), note, f" {' '.join(sorted(PAGE_TO_BLAME))} ")
+        for some in _chunks(link_ids):
+            for link_id, (status, job) in zip(some, self._run("reopen", *fixed, *some), strict=True):
+                yield Reopened(link_id, Status(int(status)), _text(job))
 
-    def in_stages(self) -> dict[str, int]:
-        """How many open links are ready, handed out, or wait for a time, by stage; for people and metrics."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hmget(self.keys.waiting, list(STAGES))
-            for stage in STAGES:
-                pipe.zcard(self.keys.leases(stage))
-            pipe.zcard(self.keys.later)
-            waiting, fetching, extracting, later = pipe.execute()
-        ready = [int(v or 0) for v in waiting]
-        return {
-            "fetch_ready": ready[0], "fetch_leased": fetching,
-            "article_ready": ready[1], "article_leased": extracting, "later": later,
-        }  # fmt: skip
 
-    def story(self, link_id: str) -> Story | None:
-        """One link's whole way, or None when it is not remembered."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.keys.link(link_id))
-            pipe.lrange(self.keys.way(link_id), 0, -1)
-            pipe.exists(self.keys.page(link_id))
-            pipe.zscore(self.keys.later, link_id)
-            pipe.zscore(self.keys.leases(FETCH), link_id)
-            pipe.zscore(self.keys.leases(ARTICLE), link_id)
-            raw, way, page, *clocks = pipe.execute()
-        if not raw:
-            return None
-        due = next((int(c) for c in clocks if c is not None), None)
-        fields = {_text(k): _text(v) for k, v in raw.items()}
-        return read_story(link_id, fields, map(_text, way), due, page_kept=bool(page))
-
-    def owner(self, link_id: str) -> str:
-        """The link that was published from this link's URL: itself, unless it is another's final URL."""
-        alias = self.redis.get(self.keys.alias(link_id))
-        return _text(alias) if alias and not self.redis.exists(self.keys.link(link_id)) else link_id
-
-    def dead(self, newest: int = 100) -> Iterator[Story]:
-        """The dead letter, newest first."""
-        ids: list[Any] = self.redis.zrevrange(self.keys.dead, 0, newest - 1)
-        for link_id in map(_text, ids):
-            story = self.story(link_id)
-            if story:
-                yield story
-            else:
-                self.redis.zrem(self.keys.dead, link_id)
+def _learned(one: Learned) -> list[Any]:
+    return [one.feed_id, int(one.delay_s * 1000), _HINT_REST_MS, one.edited, *_flat(one.fields)]
 
 
 def _previous(job: str) -> tuple[str, int] | None:
@@ -357,23 +377,18 @@ def _previous(job: str) -> tuple[str, int] | None:
     return (stage, int(attempt)) if attempt else None
 
 
-@cache
-def _source(name: str) -> str:
-    return (files("jobs") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
-
-
 def _text(value: bytes | str) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _short(text: str) -> str:
-    return text[:300]
+    return text[:600]
 
 
 def _flat(mapping: Mapping[str, Any]) -> list[Any]:
     return [part for pair in mapping.items() for part in pair]
 
 
-def _chunks(items: Sequence[tuple[Found, int]]) -> Iterator[Sequence[tuple[Found, int]]]:
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jobs.entry import Entry
+from jobs.validators import Validators
 
 OUTCOMES = ("published", "duplicate", "unchanged", "skipped", "failed")
 
@@ -71,6 +72,8 @@ class Begun:
     final_url: str
     digests: str
     """What the newest revision says, see `jobs.article.digests`; empty when there is none."""
+    validators: Validators | None = None
+    """Of the page that the newest revision was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class Story:
     """For ``later``, ``leased`` and ``running``: when the wait or the lease ends."""
     page_kept: bool
     steps: tuple[Step, ...]
+    withdrawn_ms: int | None = None
+    """When an operator took the article down, which holds for good."""
 
 
 def read_story(
@@ -128,6 +133,7 @@ def read_story(
         due_ms=due_ms,
         page_kept=page_kept,
         steps=tuple(_step(line) for line in way),
+        withdrawn_ms=int(fields["withdrawn"]) if "withdrawn" in fields else None,
     )
 
 

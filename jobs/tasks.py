@@ -9,24 +9,35 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import structlog
 from rq.timeouts import JobTimeoutException
 
 from jobs.article import Article, build_article
-from jobs.entry import FeedInfo
-from jobs.errors import Outcome, Permanent, Reason, Retry, Skip
+from jobs.entry import Entry, FeedInfo
+from jobs.errors import Kind, Outcome, Permanent, Reason, Retry, Skip
 from jobs.event import encode, envelope
-from jobs.fetch import Moved
+from jobs.feed_content import stands_in
+from jobs.fetch import Moved, NotModified
 from jobs.keys import ARTICLE, FETCH
 from jobs.ledger import DeadJob, Ledger
 from jobs.link import Begun
 from jobs.page import Page
+from jobs.politeness import NotNow
+from jobs.recurring.memory import Memory
+from jobs.recurring.store import SiteMemories, host_of
 from jobs.retries import wait_before_next
 from jobs.revision import change, digests
+from jobs.trip import told
 from jobs.urls import domain, link_id
+from jobs.validators import Validators, pack
+from jobs.walls import landed
+
+if TYPE_CHECKING:
+    from jobs.recurring.lesson import Lesson
 
 log = structlog.get_logger(__name__)
 
@@ -38,18 +49,25 @@ class Stopping(Exception):
     """The worker is shutting down and this download was cut short."""
 
 
+class Download(Protocol):
+    """Fetches a page; with `validators`, only if it changed. Raises an `Outcome`, `NotNow` or `Stopping`."""
+
+    def __call__(self, url: str, validators: Validators | None = None) -> Page | Moved | NotModified: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tasks:
     """The two stages of a link, with everything they need passed in."""
 
     ledger: Ledger
-    download: Callable[[str], Page | Moved]
-    """Fetches a page; raises an `Outcome`, or `Stopping`."""
+    download: Download
     feed_infos: Callable[[tuple[str, ...]], list[FeedInfo]]
     dead_job: Callable[[str, str, int, Reason], DeadJob]
     """The failed RQ job for a link id, host, attempt and reason."""
     worker: str
     """This worker's name, for the link's way."""
+    sites: SiteMemories | None = None
+    """What recurs in the articles of each site; None: nothing is learned."""
 
     def fetch(self, link: str, attempt: int) -> str:
         """Download the page and hand the link to the article stage. Returns the outcome in a word."""
@@ -72,19 +90,63 @@ class Tasks:
 
     def _fetch(self, begun: Begun) -> str:
         try:
-            return self._fetched(begun, self.download(begun.next_url))
+            return self._fetched(begun, self.download(begun.next_url, begun.validators))
         except Stopping:
-            note = f"{self.worker} is stopping and hands the link back"
-            return "released" if self.ledger.release(begun.link_id, begun.attempt, note) else "overtaken"
+            return self._hand_back(begun, f"{self.worker} is stopping and hands the link back")
+        except NotNow as busy:
+            return self._hand_back(begun, str(busy))
         except Outcome as outcome:
+            entry = begun.entry or self._stood_in_before(begun)
+            if stands_in(outcome, begun.tries, entry):
+                return self._feed_stands_in(begun, outcome, entry)
             return self._end(begun, outcome)
 
-    def _fetched(self, begun: Begun, got: Page | Moved) -> str:
+    def _stood_in_before(self, begun: Begun) -> Entry | None:
+        """On a refetch: what the feed said when there was no page either. It goes on standing in."""
+        kept = self._kept(begun)
+        return kept.entry if kept and kept.refused else None
+
+    def _feed_stands_in(self, begun: Begun, outcome: Outcome, entry: Entry | None) -> str:
+        """There is no page: the article stage makes the article from what the feed carried."""
+        page = Page(
+            url=begun.url,
+            final_url=begun.next_url,
+            status=0,
+            body=b"",
+            content_type="",
+            fetched_ms=_now_ms(),
+            refused=outcome.reason,
+            entry=entry,
+        )
+        note = f"{outcome.reason} ({_full(outcome)}): the feed's own content stands in for the page"
+        stored = self.ledger.store(begun, page.pack(), page.final_url, note)
+        return f"from feed: {outcome.reason}" if stored else "overtaken"
+
+    def _hand_back(self, begun: Begun, note: str) -> str:
+        return "released" if self.ledger.release(begun.link_id, begun.attempt, note) else "overtaken"
+
+    def _fetched(self, begun: Begun, got: Page | Moved | NotModified) -> str:
         if isinstance(got, Moved):
             return self._moved(begun, got)
-        note = f"fetched {got.status}, {len(got.body)} bytes in {got.took_ms} ms from {got.address}"
-        page = replace(got, url=begun.url, entry=begun.entry)
+        if isinstance(got, NotModified):
+            note = f"not modified: status 304, {told(None, got.took_ms, got.address, got.redirects)}"
+            return "unchanged" if self.ledger.unchanged(begun, note) else "overtaken"
+        trip = told(len(got.body), got.took_ms, got.address, got.redirects)
+        if elsewhere := landed(begun.url, got.final_url):
+            elsewhere.trip = trip
+            raise elsewhere
+        note = f"fetched {got.status}, {trip}"
+        kept = None if begun.entry else self._kept(begun)
+        # A refetch has nothing new from the feed: what it said before still holds.
+        page = replace(got, url=begun.url, entry=kept.entry if kept else begun.entry)
         return "stored" if self.ledger.store(begun, page.pack(), got.final_url, note) else "overtaken"
+
+    def _kept(self, begun: Begun) -> Page | None:
+        """The page of an earlier fetch, if it is still kept."""
+        packed = self.ledger.page(begun.link_id)
+        with suppress(ValueError):
+            return Page.unpack(packed) if packed else None
+        return None
 
     def _moved(self, begun: Begun, to: Moved) -> str:
         if begun.hops >= MAX_HOPS:
@@ -92,7 +154,8 @@ class Tasks:
                 Reason.REDIRECT_LOOP, f"{MAX_HOPS} moves from domain to domain, the last to {to.url}"
             )
         host = domain(to.url)
-        moved = self.ledger.reroute(begun, to.url, host, f"moved to {host}")
+        note = f"moved to {host}: {told(None, to.took_ms, to.address, to.hops)}"
+        moved = self.ledger.reroute(begun, to.url, host, note)
         return "moved" if moved else "overtaken"
 
     def _extract(self, begun: Begun) -> str:
@@ -110,7 +173,8 @@ class Tasks:
         if packed is None:
             return self._refetch(begun)
         page = Page.unpack(packed)
-        article = self._article(begun, page)
+        lesson = self._lesson(page)
+        article = self._article(begun, page, lesson)
         kind: Literal["published", "updated"] = "updated" if begun.revision else "published"
         event = envelope(article, kind=kind, namespace=self.ledger.keys.namespace, time_ms=_now_ms())
         outcome, other = self.ledger.commit(
@@ -120,17 +184,34 @@ class Tasks:
             event_type=event["type"],
             event=encode(event),
             final_id=link_id(page.final_url),
-            digests=digests(article.headline, article.text),
+            digests=digests(lesson.as_read.headline, lesson.as_read.text),
+            validators=pack(page.etag, page.last_modified),
+            note=(" from the feed's own content" if article.provenance.get("text") == "feed" else "")
+            + lesson.note,
         )
+        if outcome == "published" and not begun.revision and self.sites:
+            self.sites.learn(host_of(page.final_url), begun.link_id, lesson.signs)
         return f"{outcome} of {other}" if other else outcome
 
-    def _article(self, begun: Begun, page: Page) -> Article:
-        from jobs.extract import extract  # heavy, and fetch workers never come here
+    def _lesson(self, page: Page) -> Lesson:
+        """The draft of a page, without what recurs on its site, and what it teaches of the site."""
+        from jobs.extract.from_feed import drafted  # heavy, and fetch workers never come here
+        from jobs.recurring.lesson import lesson
+        from jobs.recurring.titles import SiteTitles
 
         started = time.perf_counter()
-        draft = extract(page.body, url=page.final_url, content_type=page.content_type, entry=page.entry)
+        host = host_of(page.final_url)
+        memory = self.sites.read(host) if self.sites else Memory()
+        draft = drafted(page, SiteTitles(memory))
+        took_ms = round((time.perf_counter() - started) * 1000)
+        return lesson(replace(draft, took_ms=took_ms), memory, host)
+
+    def _article(self, begun: Begun, page: Page, lesson: Lesson) -> Article:
+        draft = lesson.draft
         if draft.skip:
-            raise Skip(draft.skip, begun.host)
+            # What is kept stays as it is, so no reason is worth another try here.
+            kind = Skip if draft.skip.kind is Kind.SKIP else Permanent
+            raise kind(draft.skip, begun.host)
         return build_article(
             draft,
             link_id=begun.link_id,
@@ -140,10 +221,9 @@ class Tasks:
             feeds=self.feed_infos(begun.feeds),
             first_seen_ms=begun.first_seen_ms,
             fetched_ms=page.fetched_ms,
-            fetch_ms=page.took_ms,
-            extract_ms=round((time.perf_counter() - started) * 1000),
+            fetch_ms=None if page.refused else page.took_ms,
             emitted_ms=_now_ms(),
-            change=change(begun.digests, digests(draft.headline, draft.text)),
+            change=change(begun.digests, digests(lesson.as_read.headline, lesson.as_read.text)),
         )
 
     def _refetch(self, begun: Begun) -> str:
@@ -169,18 +249,23 @@ class Tasks:
     def _end(self, begun: Begun, outcome: Outcome) -> str:
         link, attempt = begun.link_id, begun.attempt
         if isinstance(outcome, Skip):
-            skipped = self.ledger.skip(link, attempt, outcome.reason, outcome.detail)
+            skipped = self.ledger.skip(link, attempt, outcome.reason, _full(outcome))
             return f"skipped: {outcome.reason}" if skipped else "overtaken"
         wait_s = (
             wait_before_next(outcome, begun.tries, random.random()) if isinstance(outcome, Retry) else None
         )
         if wait_s is None:
-            failed = self.give_up(link, attempt, begun.host, outcome.reason, outcome.detail)
+            failed = self.give_up(link, attempt, begun.host, outcome.reason, _full(outcome))
             return f"failed: {outcome.reason}" if failed else "overtaken"
-        note = f"{outcome.reason} ({outcome.detail}), again in {wait_s:.0f} s"
+        note = f"{outcome.reason}, again in {wait_s:.0f} s ({_full(outcome)})"
         block = isinstance(outcome, Retry) and outcome.after_s is not None
-        later = self.ledger.retry(link, attempt, wait_s, note[:400], block_host=block)
+        later = self.ledger.retry(link, attempt, wait_s, note[:600], block_host=block)
         return f"later: {outcome.reason}" if later else "overtaken"
+
+
+def _full(outcome: Outcome) -> str:
+    """What was tried and how it went."""
+    return "; ".join(filter(None, (outcome.detail, outcome.trip)))
 
 
 def _now_ms() -> int:

@@ -20,6 +20,7 @@ from jobs.ledger import Ledger
 from tests.calls import LOOPBACK
 from tests.server import Request, Response, TestServer
 from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.feeds.backfill import ALL
 from worker.feeds.parser import Parser
 from worker.feeds.poller import Poller
 from worker.feeds.registry import Feed, Registry
@@ -57,6 +58,9 @@ class World:
         self.ledger = Ledger(redis, keys)
         self.registry = Registry(redis, keys)
         self.host_delay_s = 0.0
+        self.client: dict[str, Any] = {}
+        """Options of the pollers' clients."""
+        self.backfill = ALL
         self.logged: list[Any] = []
 
     def add(self, path: str = "/feed", answer: Response | Callable[[Request], Response] | None = None) -> str:
@@ -74,7 +78,7 @@ class World:
 
     @asynccontextmanager
     async def _poller(self) -> AsyncIterator[Poller]:
-        async with Client(LOOPBACK) as client:
+        async with Client(LOOPBACK, **self.client) as client:
             if self.parser is not None:
                 yield self._made(client, self.parser)
             else:
@@ -83,7 +87,13 @@ class World:
 
     def _made(self, client: Client, parser: Parser) -> Poller:
         return Poller(
-            self.ledger, self.registry, client, parser, bounds=BOUNDS, host_delay_s=self.host_delay_s
+            self.ledger,
+            self.registry,
+            client,
+            parser,
+            bounds=BOUNDS,
+            host_delay_s=self.host_delay_s,
+            backfill=self.backfill,
         )
 
     def run(self, done: Callable[[], bool], pollers: int = 1) -> None:

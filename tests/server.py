@@ -13,7 +13,7 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -71,12 +71,14 @@ class TestServer:
 
     __test__ = False  # not a test case, whatever pytest thinks of the name
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, hosts: Sequence[str] = ("127.0.0.1",)) -> None:
+        """`hosts`: loopback addresses to listen on, on one port; the Host header tells them apart."""
         self.requests: list[Request] = []
         self.connections = 0
         """How many connections were opened."""
         self.port = 0
         self._tls = tls
+        self._hosts = hosts
         self._routes: dict[str, Response | Handler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
@@ -113,11 +115,14 @@ class TestServer:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(lambda loop, context: None)  # failed TLS handshakes are expected
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
-        self.port = server.sockets[0].getsockname()[1]
+        servers = []
+        for host in self._hosts:
+            servers.append(await asyncio.start_server(self._serve, host, self.port, ssl=self._tls))
+            self.port = servers[0].sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
-        server.close()
+        for server in servers:
+            server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobs.errors import PalmyraError
-from worker.commands import bench, extract, feeds, look, operate, run
+from worker.commands import again, bench, extract, failed, feeds, ledger, look, operate, pages, run, withdraw
 from worker.commands.context import Exit
 from worker.config import ConfigError
 from worker.factory import RedisUnreachable
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (run, feeds, look, extract, operate, bench):
+for group in (run, feeds, look, ledger, failed, again, withdraw, pages, extract, operate, bench):
     group.register(app)
 
 

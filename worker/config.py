@@ -24,6 +24,7 @@ from redis import ConnectionPool
 
 from jobs.errors import PalmyraError
 from jobs.guard import IPNetwork
+from jobs.user_agent import is_contact
 from worker.feeds import backfill
 
 PREFIX = "PALMYRA_"
@@ -81,6 +82,14 @@ def _public_url(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
+def _contact(value: str | None) -> str | None:
+    if value is not None and not is_contact(value):
+        raise ValueError(
+            "not a plain URL or e-mail address, such as https://you.example/bot or bot@you.example"
+        )
+    return value
+
+
 class Settings(BaseSettings):
     """Every option, its default and what it does. Times are in seconds unless the text says otherwise."""
 
@@ -103,7 +112,15 @@ class Settings(BaseSettings):
     allow_ports: Annotated[list[Port], NoDecode, BeforeValidator(_split)] = Field(
         [80, 443, 8080, 8443], description="Ports that may be fetched from; any port inside ALLOW_NETWORKS."
     )
+    contact: Annotated[str | None, AfterValidator(_contact)] = Field(
+        None,
+        description="URL or e-mail address where publishers reach you: in the User-Agent. Else PUBLIC_URL.",
+    )
+    http2: bool = Field(
+        True, description="Speak HTTP/2 with sites that do (over TLS); else HTTP/1.1 with all."
+    )
     host_delay: float = Field(1.0, ge=0, le=3600, description="Seconds between two requests to one domain.")
+    robots: bool = Field(True, description="Heed robots.txt: fetch no page it disallows, and not too fast.")
     poll_min: int = Field(300, ge=1, le=86400, description="Shortest time between two polls of a feed.")
     poll_max: int = Field(86400, ge=1, le=2_592_000, description="Longest time between two polls of a feed.")
     backfill: str = Field(
@@ -117,6 +134,9 @@ class Settings(BaseSettings):
         ge=1,
         le=256,
         description="Processes of one article worker pool (default: cores).",
+    )
+    learn: bool = Field(
+        True, description="Learn what recurs in the articles of a site, and leave it out of the next ones."
     )
     keep_pages: float = Field(3, gt=0, le=3650, description="Days a fetched page is kept.")
     keep_stream: float = Field(7, gt=0, le=3650, description="Days an event stays on the stream.")

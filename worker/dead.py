@@ -1,17 +1,21 @@
-"""The dead letter, acted on: requeueing a dead link, from the command line or from the RQ dashboard."""
+"""The dead letter, acted on: opening dead and other closed links again, here and in the RQ dashboard."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from redis import Redis
 
-from jobs.keys import STAGES, Keys
+from jobs.keys import FETCH, STAGES, Keys
 from jobs.ledger import Ledger
+from jobs.reopening import How, Reopened, Status
 from worker.dispatch import forget
 from worker.queues import queue_for
 
 REQUEUED_IN_DASHBOARD = "requeued in the dashboard"
+_BATCH = 500
 
 
 def dead_link(keys: Keys, job_id: str) -> str | None:
@@ -20,17 +24,32 @@ def dead_link(keys: Keys, job_id: str) -> str | None:
     return match[1] if match else None
 
 
-def requeue_link(ledger: Ledger, redis: Redis, link_id: str, note: str) -> bool | None:
-    """Open a closed link again and remove the failed job that stood for it.
+def open_again(
+    ledger: Ledger,
+    redis: Redis,
+    link_ids: Sequence[str],
+    note: str,
+    *,
+    how: How = How.REQUEUE,
+    ahead: bool = True,
+) -> list[Reopened]:
+    """Open closed links again and remove the failed jobs that stood for them; what became of each.
 
-    Returns False when it is open already, None when the ledger does not know it. The job goes last: cut short
-    in between, its row stays in the dashboard, and pressing Requeue there removes it.
+    The jobs go last: cut short in between, their rows stay in the dashboard, and Requeue there removes them.
+    `how` and `ahead` as in `Ledger.reopen_all`.
     """
-    job = redis.hget(ledger.keys.link(link_id), "dead")
-    opened = ledger.reopen(link_id, note)
-    if isinstance(job, bytes) and opened is not None:
-        _forget(redis, ledger.keys, job.decode())
-    return opened
+    done: list[Reopened] = []
+    for start in range(0, len(link_ids), _BATCH):
+        some = list(ledger.reopen_all(link_ids[start : start + _BATCH], note, how=how, ahead=ahead))
+        forget_dead(redis, ledger.keys, [one.dead_job for one in some if one.dead_job])
+        done += some
+    return done
+
+
+def requeue_link(ledger: Ledger, redis: Redis, link_id: str, note: str) -> bool | None:
+    """Open one closed link again. False when it is open already, None when the ledger does not know it."""
+    (one,) = open_again(ledger, redis, [link_id], note)
+    return None if one.status is Status.UNKNOWN else one.status is Status.OPENED
 
 
 def requeue_dead(ledger: Ledger, redis: Redis, job_id: str) -> bool:
@@ -44,11 +63,34 @@ def requeue_dead(ledger: Ledger, redis: Redis, job_id: str) -> bool:
     if link_id is None or not redis.exists(ledger.keys.link(link_id)):
         return False
     if redis.hget(ledger.keys.link(link_id), "dead") != job_id.encode():
-        _forget(redis, ledger.keys, job_id)
+        forget_dead(redis, ledger.keys, [job_id])
         return False
     return requeue_link(ledger, redis, link_id, REQUEUED_IN_DASHBOARD) is True
 
 
-def _forget(redis: Redis, keys: Keys, job_id: str) -> None:
-    for stage in STAGES:
-        forget(queue_for(keys, stage, redis), job_id)
+def forget_dead(redis: Redis, keys: Keys, job_ids: Sequence[str]) -> None:
+    """Remove dead jobs and every trace of them from RQ, in few round trips however many they are.
+
+    Next to all of them were never run: those lie in one registry. One that stock RQ tools requeued may be
+    anywhere.
+    """
+    if not job_ids:
+        return
+    queue = queue_for(keys, FETCH, redis)
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.lrange(queue.key, 0, -1)
+        pipe.lrange(queue.intermediate_queue_key, 0, -1)
+        for job_id in job_ids:
+            pipe.exists(f"rq:executions:{job_id}")
+        waiting, popped, *executed = pipe.execute()
+    elsewhere: set[Any] = {*waiting, *popped}
+    for job_id, is_executed in zip(job_ids, executed, strict=True):
+        if is_executed or job_id.encode() in elsewhere:
+            for stage in STAGES:
+                forget(queue_for(keys, stage, redis), job_id)
+    with redis.pipeline(transaction=True) as pipe:
+        pipe.zrem(queue.failed_job_registry.key, *job_ids)
+        pipe.zrem(queue.finished_job_registry.key, *job_ids)
+        for job_id in job_ids:
+            pipe.delete(f"rq:job:{job_id}", f"rq:results:{job_id}")
+        pipe.execute()

@@ -47,6 +47,7 @@ class Dispatcher:
         *,
         host_delay_s: float,
         keep_stream_days: float,
+        pages_per_worker: int = PAGES_PER_WORKER,
     ) -> None:
         self.ledger = ledger
         self.redis: Redis = ledger.redis
@@ -54,6 +55,7 @@ class Dispatcher:
         self._dead_job = dead_job
         self._host_delay_s = host_delay_s
         self._keep_stream_days = keep_stream_days
+        self._pages_per_worker = pages_per_worker
         self._capacity: dict[str, int] = dict.fromkeys(STAGES, 0)
         self._capacity_at = self._tidied_at = float("-inf")
 
@@ -76,7 +78,7 @@ class Dispatcher:
             fetch_window=capacity[FETCH],
             article_window=capacity[ARTICLE] * ARTICLE_WINDOW_PER_WORKER,
             host_delay_s=self._host_delay_s,
-            max_pages=max(1, capacity[ARTICLE]) * PAGES_PER_WORKER,
+            max_pages=max(1, capacity[ARTICLE]) * self._pages_per_worker,
             most=MOST_AT_ONCE,
         )
         for hopeless in handout.hopeless:

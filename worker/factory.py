@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -16,12 +16,14 @@ from jobs.errors import PalmyraError
 from jobs.guard import Policy
 from jobs.keys import Keys
 from jobs.ledger import Ledger
+from jobs.user_agent import user_agent
 from worker.config import Settings
 from worker.feeds.registry import Registry
 from worker.feeds.subscriptions import Subscriptions
 
 if TYPE_CHECKING:  # what only some processes need is imported where it is made: commands start fast
     from jobs.tasks import Tasks
+    from jobs.validators import Validators
     from worker.dispatch import Dispatcher
     from worker.feeds.subscriber import Subscriber
     from worker.fetcher import Downloader
@@ -116,29 +118,52 @@ def policy(settings: Settings, demo_urls: Iterable[str] = ()) -> Policy:
     )
 
 
+def client(
+    settings: Settings,
+    demo_urls: Iterable[str] = (),
+    *,
+    max_connections: int = 128,
+    max_idle: int | None = None,
+) -> Client:
+    """The guarded HTTP client; to be used as a context manager, on one event loop."""
+    return Client(
+        policy(settings, demo_urls),
+        user_agent=user_agent(settings.contact or settings.public_url),
+        max_connections=max_connections,
+        max_idle=max_idle,
+        http2=settings.http2,
+    )
+
+
 def tasks(settings: Settings, redis: Redis, worker: str, downloader: Downloader | None = None) -> Tasks:
     """What the jobs of one worker act on. Article workers download nothing."""
+    from jobs.recurring.store import SiteMemories
     from jobs.tasks import Tasks
     from worker.dead_job import dead_job_maker
 
-    def no_download(url: str) -> None:
+    def no_download(url: str, validators: Validators | None = None) -> NoReturn:
         raise RuntimeError("article workers fetch nothing")
 
     return Tasks(
         ledger=ledger(settings, redis),
-        download=downloader.download if downloader else no_download,  # type: ignore[arg-type]
+        download=downloader.download if downloader else no_download,
         feed_infos=registry(settings, redis).infos,
         dead_job=dead_job_maker(redis, keys(settings)),
         worker=worker,
+        sites=SiteMemories(redis, keys(settings)) if settings.learn else None,
     )
 
 
-def downloader(settings: Settings, demo_urls: Iterable[str] = ()) -> Downloader:
-    """A downloader for the configured number of fetches at a time."""
+def downloader(settings: Settings, redis: Redis, demo_urls: Iterable[str] = ()) -> Downloader:
+    """A downloader for the configured number of fetches at a time, with the configured politeness."""
+    from jobs.politeness import Gate
+    from jobs.robots_cache import RobotsCache
     from worker.fetcher import Downloader
 
-    allowed = policy(settings, demo_urls)
-    return Downloader(lambda: Client(allowed, max_connections=settings.fetch_concurrency))
+    links = ledger(settings, redis)
+    robots = RobotsCache(links) if settings.robots else None
+    gate = Gate(links, host_delay_s=settings.host_delay, robots=robots)
+    return Downloader(lambda: client(settings, demo_urls, max_connections=settings.fetch_concurrency), gate)
 
 
 def dispatcher(settings: Settings, redis: Redis) -> Dispatcher:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,9 +16,20 @@ from jobs.keys import STAGES
 from jobs.link import OUTCOMES
 from worker import factory
 from worker.config import Settings
+from worker.feeds.registry import Feed
+from worker.feeds.state import FeedState, state
+from worker.feeds.websub import State, Subscription
 
 STUCK_S = 3600
 """A feed that is overdue for this long says that nobody polls."""
+FAILED_OFTEN = 3
+"""Failed polls in a row: once or twice happens to every feed."""
+GAPS_S = 86_400
+"""Gaps are told for this long."""
+UNREACHED_S = 600
+"""So long after it was asked a hub should have checked with us."""
+NAMED = 3
+"""Feeds that a finding names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +90,66 @@ def _ledger(settings: Settings, redis: Redis) -> list[Finding]:
 
 
 def _feeds(settings: Settings, redis: Redis) -> list[Finding]:
+    now_ms = int(time.time() * 1000)
     found = []
-    overdue_ms = (time.time() - STUCK_S) * 1000
-    overdue = redis.zcount(factory.keys(settings).feeds, 1, overdue_ms)
+    overdue: Any = redis.zcount(factory.keys(settings).feeds, 1, now_ms - STUCK_S * 1000)
     if overdue:
-        found.append(Finding("error", f"{overdue} feeds are overdue by more than an hour", "palmyra poll"))
-    failing = sum(1 for feed in factory.registry(settings, redis).registered() if feed.failures >= 3)
-    if failing:
-        what = f"{failing} feeds failed three times in a row or more"
-        found.append(Finding("warning", what, "palmyra feeds list"))
+        what = f"{_feeds_that(overdue, 'is', 'are')} overdue by more than an hour"
+        found.append(Finding("error", what, "palmyra poll"))
+    feeds = factory.registry(settings, redis).registered()
+    if feeds and not settings.contact and not settings.public_url:
+        what = "publishers can't reach you: requests name no contact"
+        found.append(Finding("warning", what, "set PALMYRA_CONTACT to an address of yours"))
+    found += feed_findings(feeds, now_ms)
+    subscriptions = factory.subscriptions(settings, redis).of([feed.id for feed in feeds])
+    return found + hub_findings(list(subscriptions), settings.public_url, now_ms)
+
+
+def feed_findings(feeds: Sequence[Feed], now_ms: int) -> list[Finding]:
+    """What is wrong with single feeds: warnings, each with the command that lists them. Pure."""
+    states = Counter(state(feed, now_ms) for feed in feeds)
+    failing = sum(feed.failures >= FAILED_OFTEN and not feed.gone and not feed.paused for feed in feeds)
+    stale, silent, gone = (states[one] for one in (FeedState.STALE, FeedState.SILENT, FeedState.GONE))
+    gaps = sum(now_ms - feed.last_gap < GAPS_S * 1000 for feed in feeds)
+    nothing = "nothing new, against"
+    cases = [
+        (failing, f"{_feeds_that(failing, 'has', 'have')} failed three times in a row or more", "--failing"),
+        (stale, f"{_feeds_that(stale, 'was', 'were')} not polled for a day and five intervals", "--stale"),
+        (
+            silent,
+            _feeds_that(silent, f"brings {nothing} its own rhythm", f"bring {nothing} their own"),
+            "--silent",
+        ),
+        (gone, f"{_feeds_that(gone, 'is', 'are')} gone: find a new address, or remove", "--gone"),
+        (gaps, f"{_feeds_that(gaps, 'has', 'have')} probably lost links within a day", "--gaps"),
+    ]
+    return [
+        Finding("warning", what, f"palmyra feeds list {option}") for count, what, option in cases if count
+    ]
+
+
+def hub_findings(known: Sequence[Subscription], public_url: str | None, now_ms: int) -> list[Finding]:
+    """What is wrong with subscriptions at hubs. Polls go on as without them: warnings. Pure."""
+    found = []
+    for wrong in (State.DENIED, State.EXPIRED):
+        feeds = [one.feed for one in known if one.state(now_ms) is wrong]
+        if feeds:
+            what = f"subscriptions at hubs that are {wrong}: {len(feeds)}, of {_named(feeds)}"
+            found.append(Finding("warning", what, f"palmyra feeds show {feeds[0]}"))
+    unanswered = [one for one in known if one.asked and now_ms - one.asked > UNREACHED_S * 1000]
+    if public_url and unanswered and not any(one.verified or one.denied for one in known):
+        hubs = len({one.hub for one in unanswered})
+        what = f"PALMYRA_PUBLIC_URL is set, but no hub has ever reached us there (asked: {hubs})"
+        mend = f"make {public_url}/websub/ reach `palmyra web` from the internet"
+        found.append(Finding("warning", what, mend))
     return found
+
+
+def _named(feeds: Sequence[str]) -> str:
+    """The first few of these ids."""
+    more = f" and {len(feeds) - NAMED} more" if len(feeds) > NAMED else ""
+    return ", ".join(feeds[:NAMED]) + more
+
+
+def _feeds_that(count: int, one: str, many: str) -> str:
+    return f"1 feed {one}" if count == 1 else f"{count:,} feeds {many}"

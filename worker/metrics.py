@@ -6,10 +6,17 @@ and each web process tells the same numbers. They are read when Prometheus asks.
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from redis import Redis
 
@@ -17,7 +24,11 @@ from jobs.keys import Keys
 from jobs.ledger import Ledger
 from jobs.link import OUTCOMES
 from worker import rq_state
-from worker.feeds.registry import Feed, Registry
+from worker.feeds import history, tally
+from worker.feeds.registry import Registry
+from worker.feeds.state import FeedState, state
+from worker.feeds.subscriptions import Subscriptions
+from worker.feeds.websub import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +74,33 @@ IMBALANCE = Spec(
     "Discovered less outcomes less in flight. Anything but 0 means that a link was lost or counted twice.",
 )
 DEAD = Spec("palmyra_dead_links", "Links in the dead letter, waiting for a requeue.")
-FEEDS = Spec("palmyra_feeds", "Feeds by state: new (never polled), ok or failing.", ("state",))
+FEEDS = Spec(
+    "palmyra_feeds",
+    "Feeds by the gravest state they are in: gone, failing, stale, silent, moving, new, ok, paused.",
+    ("state",),
+)
+POLLS = Spec(
+    "palmyra_polls_total",
+    "Polls by what they came to: new or gap (the document was read), not_modified, same_body, own_network, "
+    "or the reason word of a failure.",
+    ("came",),
+)
+POLL_SECONDS = Spec(
+    "palmyra_poll_seconds", "How long polls took, from the request to the end of the answer or failure."
+)
+GAPS = Spec(
+    "palmyra_feed_gaps_total",
+    "Polls with nothing of the one before: links were probably missed.",
+)
+SUBSCRIPTIONS = Spec(
+    "palmyra_subscriptions", "Subscriptions at hubs (WebSub), by how they stand.", ("state",)
+)
 STREAM = Spec("palmyra_stream_length", "Events on the stream.")
 
 RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING)
 LEDGER = (DISCOVERED, LINKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
-ALL = (*RQ, *LEDGER, DEAD, FEEDS, STREAM)
+FEED = (FEEDS, POLLS, POLL_SECONDS, GAPS, SUBSCRIPTIONS)
+ALL = (*RQ, *LEDGER, DEAD, *FEED, STREAM)
 
 
 class RedisCollector(Collector):
@@ -89,8 +121,20 @@ class RedisCollector(Collector):
         yield from self._rq()
         yield from ledger_metrics(self._ledger.totals(), self._ledger.in_stages())
         yield DEAD.family([((), self._redis.zcard(self._keys.dead))])
-        yield FEEDS.family(_by_state(self._registry.all()))
+        yield from self._feeds()
         yield STREAM.family([((), self._redis.xlen(self._keys.stream))])
+
+    def _feeds(self) -> Iterator[Metric]:
+        now_ms = int(time.time() * 1000)
+        ids, states = [], Counter[str]()
+        for feed in self._registry.all():
+            ids.append(feed.id)
+            states[state(feed, now_ms)] += 1
+        yield FEEDS.family(((word,), states[word]) for word in FeedState)
+        yield from poll_metrics(tally.read(self._redis, self._keys))
+        known = Subscriptions(self._redis, self._keys).of(ids)
+        stand = Counter(one.state(now_ms) for one in known)
+        yield SUBSCRIPTIONS.family(((word,), stand[word]) for word in State)
 
     def _rq(self) -> Iterator[Metric]:
         counts = rq_state.counts(self._redis, rq_state.queue_names(self._redis, self._keys))
@@ -116,6 +160,20 @@ def ledger_metrics(totals: Mapping[str, int], in_stages: Mapping[str, int]) -> I
     yield IMBALANCE.family([((), imbalance(totals))])
 
 
+def poll_metrics(counts: Mapping[str, int]) -> Iterator[Metric]:
+    """The metrics of polls from `tally.read`."""
+    came = {name.removeprefix(tally.CAME): n for name, n in counts.items() if name.startswith(tally.CAME)}
+    yield POLLS.family(((word,), n) for word, n in came.items())
+    buckets, total = [], 0
+    for most_ms in (*tally.BUCKETS_MS, None):
+        total += counts.get(f"{tally.WITHIN}{most_ms or 'inf'}", 0)
+        buckets.append((f"{most_ms / 1000:g}" if most_ms else "+Inf", total))
+    family = HistogramMetricFamily(POLL_SECONDS.name, POLL_SECONDS.help)
+    family.add_metric((), buckets, counts.get(tally.TOOK_MS, 0) / 1000)
+    yield family
+    yield GAPS.family([((), came.get(history.GAP, 0))])
+
+
 def imbalance(totals: Mapping[str, int]) -> int:
     """Links that the ledger's numbers can't account for: 0 when it balances."""
     return totals["discovered"] - sum(totals[outcome] for outcome in OUTCOMES) - totals["in_flight"]
@@ -130,10 +188,3 @@ def _stage_state(name: str) -> tuple[str, str]:
     """``fetch_ready`` → stage and state; ``later`` is a state of any stage."""
     stage, _, state = name.rpartition("_")
     return (stage or "any", state)
-
-
-def _by_state(feeds: Iterable[Feed]) -> list[tuple[tuple[str], float]]:
-    states = {"new": 0, "ok": 0, "failing": 0}
-    for feed in feeds:
-        states["failing" if feed.failures else "ok" if feed.polled else "new"] += 1
-    return [((state,), n) for state, n in states.items()]

@@ -19,6 +19,8 @@ from jobs.keys import Keys
 from worker.queues import Job, Queue, queue_for
 
 WORKER_TTL_S = 60
+CLAIM_S = 30
+"""How long a new process may take to register under the name that it took."""
 
 
 class PalmyraWorker(BaseWorker):
@@ -61,9 +63,19 @@ def free_name(redis: Redis, keys: Keys, stage: str, taken: frozenset[str] = froz
     n = 1
     while True:
         name = f"{keys.namespace}-{stage}-{host}-{n}"
-        if name not in taken and not _held(redis, name, host):
+        if name not in taken and not _held(redis, name, host) and _claimed(redis, keys.name(name)):
             return name
         n += 1
+
+
+def _claimed(redis: Redis, key: str) -> bool:
+    """Take a name before it is registered: processes that start together must not find the same one free."""
+    if redis.set(key, os.getpid(), nx=True, ex=CLAIM_S):
+        return True
+    holder: Any = redis.get(key)
+    if holder and int(holder) != os.getpid() and _lives(int(holder)):
+        return False
+    return bool(redis.set(key, os.getpid(), ex=CLAIM_S))
 
 
 def _held(redis: Redis, name: str, host: str) -> bool:
@@ -71,10 +83,12 @@ def _held(redis: Redis, name: str, host: str) -> bool:
     pid, where, death = raw
     if not pid or death or (where or b"").decode() != host:
         return False
-    if int(pid) == os.getpid():
-        return False
+    return int(pid) != os.getpid() and _lives(int(pid))
+
+
+def _lives(pid: int) -> bool:
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -8,4 +8,4 @@ if link.state ~= 'leased' and link.state ~= 'running' then return nil end
 redis.call('HSET', K.link(id), 'state', 'running')
 redis.call('ZADD', K.leases(stage), int(now + tonumber(ARGV[4])), id)
 note(id, stage .. ' attempt ' .. attempt .. ' began on ' .. ARGV[5])
-return redis.call('HMGET', K.link(id), 'url', 'next', 'host', 'feeds', 'seen', 'ev', 'tries', 'rev', 'hops', 'final', 'sums')
+return redis.call('HMGET', K.link(id), 'url', 'next', 'host', 'feeds', 'seen', 'ev', 'tries', 'rev', 'hops', 'final', 'sums', 'val')

@@ -24,7 +24,8 @@ end
 
 -- A known link whose entry changed. Its record may have ended: then only its newest revision is remembered.
 local function changed(id, url, host, evidence)
-  local link = load(id, 'state', 'host', 'home', 'feed', 'closed')
+  local link = load(id, 'state', 'host', 'home', 'feed', 'closed', 'withdrawn')
+  if link.withdrawn then return 0 end
   if not link.state then
     local _, revision = recall(id)
     begin(id, url, host, int(wall), evidence, revision or 0)
@@ -55,6 +56,8 @@ for i = 4, #ARGV, 7 do
     end
   elseif take == '0' or left then
     kept = LEFT .. print
+  elseif withdrawn(id) then
+    keep(id, tonumber(redis.call('HGET', K.link(id), 'rev') or 0), keep_ms)
   else
     begin(id, url, host, fresh, evidence, 0)
     note(id, 'seen in feed ' .. feed)

@@ -6,16 +6,18 @@
 -- Returns 1, or 0 when the feed was removed meanwhile.
 local key = K.feed(ARGV[1])
 if redis.call('EXISTS', key) == 0 then return 0 end
-if tonumber(redis.call('HGET', key, 'edited') or 0) ~= tonumber(ARGV[4]) then
+local known = redis.call('HMGET', key, 'edited', 'hinted')
+if tonumber(known[1] or 0) ~= tonumber(ARGV[4]) then
   redis.call('HDEL', key, 'leased')
   return 1
 end
+local set, gone = {}, {'leased', 'hinted'}
 for i = 5, #ARGV, 2 do
-  if ARGV[i + 1] == '' then redis.call('HDEL', key, ARGV[i]) else redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  if ARGV[i + 1] == '' then gone[#gone + 1] = ARGV[i] else set[#set + 1], set[#set + 2] = ARGV[i], ARGV[i + 1] end
 end
 local delay = tonumber(ARGV[2])
-if redis.call('HEXISTS', key, 'hinted') == 1 then delay = math.min(delay, tonumber(ARGV[3])) end
-redis.call('HDEL', key, 'leased', 'hinted')
-redis.call('HSET', key, 'next', int(wall + delay))
+if known[2] then delay = math.min(delay, tonumber(ARGV[3])) end
+redis.call('HDEL', key, unpack(gone))
+redis.call('HSET', key, 'next', int(wall + delay), unpack(set))
 redis.call('ZADD', K.feeds, 'XX', int(now + delay), ARGV[1])
 return 1

@@ -87,15 +87,72 @@ local function sighted(id, keep_ms)
   keep(id, revision, keep_ms)
   local owner = redis.call('GET', K.alias(id))
   if not owner then return end
-  redis.call('PEXPIRE', K.alias(id), keep_ms)
+  -- One that never expires leads to a withdrawn article.
+  if redis.call('PTTL', K.alias(id)) > 0 then redis.call('PEXPIRE', K.alias(id), keep_ms) end
   local _, newest = recall(owner)
   keep(owner, newest or 0, keep_ms)
 end
 
 local function tally(name, by) redis.call('HINCRBY', K.totals, name, by or 1) end
 
+-- The same by day (UTC), and by the feed and the host that a link stands at: what `palmyra ledger --days` shows.
+-- jobs/days.py reads it.
+local COLUMN = {discovered = 1, published = 2, duplicate = 3, unchanged = 4, skipped = 5, failed = 6}
+local MOST_NAMES, OTHERS = 5000, '*'  -- feeds, and hosts, that a day tells apart
+
+local function tally_name(key, kind, name, column)
+  local field = kind .. ' ' .. name
+  local counts = redis.call('HGET', key, field)
+  if not counts then
+    local names = tonumber(redis.call('HGET', key, '#' .. kind) or 0)
+    if names >= MOST_NAMES then
+      field = kind .. ' ' .. OTHERS
+      counts = redis.call('HGET', key, field)
+    else
+      redis.call('HSET', key, '#' .. kind, names + 1)
+    end
+  end
+  local row, place = {0, 0, 0, 0, 0, 0}, 0
+  for count in string.gmatch(counts or '', '%d+') do
+    place = place + 1
+    row[place] = tonumber(count)
+  end
+  row[column] = row[column] + 1
+  redis.call('HSET', key, field, table.concat(row, ' '))
+end
+
+local function tally_day(link, outcome, reason, keep_ms)
+  local key = K.day(int(today))
+  redis.call('HINCRBY', key, 't ' .. outcome, 1)
+  if reason ~= '' then redis.call('HINCRBY', key, 'r ' .. outcome .. ':' .. reason, 1) end
+  if (link.feed or '') ~= '' then tally_name(key, 'f', link.feed, COLUMN[outcome]) end
+  if (link.host or '') ~= '' then tally_name(key, 'h', link.host, COLUMN[outcome]) end
+  if keep_ms then
+    redis.call('PEXPIRE', key, int(tonumber(keep_ms) + DAY_MS))
+  elseif redis.call('PTTL', key) < 0 then
+    redis.call('PEXPIRE', key, 90 * DAY_MS)  -- until the first link that ends on this day says how long
+  end
+end
+
 local function wake()
   if redis.call('LLEN', K.wake) == 0 then redis.call('LPUSH', K.wake, '1') end
+end
+
+-- Was the article behind this link, or behind the one that it leads to, taken down? Such a record never expires.
+local function withdrawn(id)
+  if redis.call('HEXISTS', K.link(id), 'withdrawn') == 1 then return true end
+  local owner = redis.call('GET', K.alias(id))
+  return owner and redis.call('HEXISTS', K.link(owner), 'withdrawn') == 1
+end
+
+-- Takes an entry out of the stream that nobody is to miss: no gap, when it was the oldest one (worker/stream.py).
+local function drop_entry(entry)
+  local dropped = redis.call('XDEL', K.stream, entry)
+  if dropped == 1 and redis.call('HGET', K.edge, 'first') == entry then
+    local first = redis.call('XRANGE', K.stream, '-', '+', 'COUNT', 1)[1]
+    if first then redis.call('HSET', K.edge, 'first', first[1]) else redis.call('HDEL', K.edge, 'first') end
+  end
+  return dropped
 end
 
 local function lane_of(link)
@@ -103,8 +160,23 @@ local function lane_of(link)
   return link.host
 end
 
--- Milliseconds between two requests to a host: its own, where one was set, or the general one.
-local function delay(host, general) return tonumber(redis.call('GET', K.delay(host)) or general) end
+-- The longest Crawl-delay that an origin of this host asks for, in ms.
+local function crawl_delay(host)
+  local longest, stored = 0, redis.call('HVALS', K.crawl(host))
+  for _, value in ipairs(stored) do
+    local ms, till = string.match(value, '^(%d+) (%d+)$')
+    if tonumber(till) > wall then longest = math.max(longest, tonumber(ms)) end
+  end
+  return longest
+end
+
+-- Milliseconds between two requests to a host: its own, where the operator set one, or the general one, or what
+-- its robots.txt asks for if that is more.
+local function delay(host, general)
+  local own = redis.call('GET', K.delay(host))
+  if own then return tonumber(own) end
+  return math.max(general, crawl_delay(host))
+end
 
 local function slot(host) return tonumber(redis.call('GET', K.slot(host)) or 0) end
 
@@ -113,6 +185,17 @@ local function reserve(host, free)
   if free <= now or free <= slot(host) then return end
   redis.call('SET', K.slot(host), int(free), 'PX', int(free - now))
   if redis.call('ZSCORE', K.lanes, host) then redis.call('ZADD', K.lanes, int(free), host) end
+end
+
+local PAUSE = 'pause'
+
+-- The host asked to be left alone until then: no request, not even one that has its slot already.
+local function pause(host, until_ms)
+  reserve(host, until_ms)
+  local ms = until_ms - now
+  if ms > 0 and (redis.call('GET', K.asked(host)) ~= PAUSE or redis.call('PTTL', K.asked(host)) < ms) then
+    redis.call('SET', K.asked(host), PAUSE, 'PX', int(ms))
+  end
 end
 
 local function enter_ready(id, link)
@@ -177,6 +260,7 @@ local function close(id, link, outcome, reason, detail, keep_ms)
   redis.call('PEXPIRE', K.way(id), keep_ms)
   tally(outcome)
   if reason ~= '' then tally(outcome .. ':' .. reason) end
+  tally_day(link, outcome, reason, keep_ms)
 end
 
 local function open(id, link, fields)
@@ -187,5 +271,6 @@ local function open(id, link, fields)
   redis.call('ZADD', K.open, int(wall), id)
   redis.call('ZREM', K.dead, id)
   tally('discovered')
+  tally_day(link, 'discovered', '')
   enter_ready(id, link)
 end

@@ -4,7 +4,7 @@
 local id, due = ARGV[1], now + tonumber(ARGV[3])
 local link = place(id)
 if not current(id, link, ARGV[2]) then return 0 end
-if ARGV[4] == '1' then reserve(link.host, due) end
+if ARGV[4] == '1' then pause(link.host, due) end
 leave(id, link)
 note(id, ARGV[5])
 enter_later(id, due)

@@ -1,16 +1,17 @@
 -- Ends a link without an event.
--- ARGV: id, attempt, outcome (skipped | failed), reason, detail, keep_ms,
+-- ARGV: id, attempt, outcome (unchanged | skipped | failed), reason ('' for unchanged), detail, keep_ms,
 --       then for failed: newest dead links to show in RQ, RQ failed registry key, expiry score, and the dead
 --       job's id, key, results key, ttl_s, number of hash fields, fields …, result fields …
 -- Returns 1, or 0 when the attempt was overtaken.
 local id, outcome, reason, detail, keep_ms = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local link = place(id)
 if not current(id, link, ARGV[2]) then return 0 end
-note(id, outcome .. ': ' .. reason .. ' (' .. detail .. ')')
+note(id, outcome .. (reason ~= '' and ': ' .. reason or '') .. ' (' .. detail .. ')')
 close(id, link, outcome, reason, detail, keep_ms)
 if outcome ~= 'failed' then return 1 end
 
 redis.call('ZADD', K.dead, int(wall), id)
+redis.call('ZREMRANGEBYSCORE', K.dead, '-inf', int(wall - tonumber(keep_ms)))  -- their links have expired
 local newest, registry, expiry = tonumber(ARGV[7]), ARGV[8], ARGV[9]
 local job, key, results, ttl, fields = ARGV[10], ARGV[11], ARGV[12], ARGV[13], tonumber(ARGV[14])
 redis.call('HSET', key, unpack(ARGV, 15, 14 + fields))

@@ -8,6 +8,8 @@ if not current(id, link, ARGV[2]) then return 0 end
 redis.call('SET', K.page(id), ARGV[3], 'PX', ARGV[4])
 leave(id, link)
 link.stage = 'article'
+-- Validators are of one URL.
+if redis.call('HGET', K.link(id), 'final') ~= ARGV[5] then redis.call('HDEL', K.link(id), 'val') end
 redis.call('HSET', K.link(id), 'stage', 'article', 'tries', 0, 'final', ARGV[5])
 redis.call('HDEL', K.link(id), 'ev')
 note(id, ARGV[6])

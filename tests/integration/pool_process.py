@@ -48,7 +48,9 @@ def main(url: str, namespace: str) -> None:
     def make_tasks(redis: Redis, name: str) -> Tasks:
         return Hostile(
             ledger=Ledger(redis, keys),
-            download=lambda _: (_ for _ in ()).throw(AssertionError("nothing is downloaded here")),
+            download=lambda url, validators=None: (_ for _ in ()).throw(
+                AssertionError("nothing is downloaded here")
+            ),
             feed_infos=lambda ids: [],
             dead_job=dead_job_maker(redis, keys),
             worker=name,

@@ -42,7 +42,7 @@ ANSWERS: dict[str, tuple[Response, Reason]] = {
     "redirect-inside": (redirect("http://10.0.0.1/"), Reason.BLOCKED_ADDRESS),
     "too-large": (Response(body=b"x", length=100 * 2**20), Reason.TOO_LARGE),
     "no-http": (Response(raw=b"220 smtp.test ESMTP\r\n"), Reason.BAD_RESPONSE),
-    "cut-short": (Response(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<rss>"), Reason.BAD_RESPONSE),
+    "cut-short": (Response(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<rss>"), Reason.WRONG_LENGTH),
     "broken-gzip": (Response(body=b"junk", headers={"Content-Encoding": "gzip"}), Reason.BAD_RESPONSE),
 }  # fmt: skip
 ELSEWHERE = {

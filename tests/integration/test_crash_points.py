@@ -121,7 +121,7 @@ class Process:
         install(
             Tasks(
                 ledger=self.ledger,
-                download=lambda url: Page(url, url, 200, PAGE, "text/html", 1),
+                download=lambda url, validators=None: Page(url, url, 200, PAGE, "text/html", 1),
                 feed_infos=self.registry.infos,
                 dead_job=dead_job_maker(self.redis, self.keys),
                 worker="tester",

@@ -20,6 +20,7 @@ from jobs.keys import ARTICLE, FETCH, STAGES, Keys
 from jobs.ledger import MAX_DEATHS, Ledger
 from jobs.link import Found
 from jobs.tasks import Tasks, install
+from jobs.validators import Validators
 from worker.dead_job import dead_job_maker
 from worker.dispatch import ARTICLE_WINDOW_PER_WORKER, TIMEOUTS_S, Dispatcher, forget, tidy
 from worker.embedded import EmbeddedRedis, bundled_servers
@@ -150,7 +151,7 @@ class Silent(Tasks):
 def run_job(redis: Redis, keys: Keys, name: str) -> None:
     """Let a worker run what is queued for fetching, to the end."""
 
-    def no_download(url: str) -> Any:
+    def no_download(url: str, validators: Validators | None = None) -> Any:
         raise AssertionError(url)
 
     install(Silent(Ledger(redis, keys), no_download, lambda ids: [], dead_job_maker(redis, keys), name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -12,7 +13,8 @@ from jobs.keys import STAGES, Keys
 from worker.config import Settings, load
 from worker.embedded import EmbeddedRedis
 from worker.feeds.registry import Registry, feed_id
-from worker.health import Finding, examine
+from worker.feeds.websub import Subscription
+from worker.health import Finding, examine, hub_findings
 from worker.rqworker import PalmyraWorker
 
 URL = "https://one.test/feed"
@@ -28,7 +30,13 @@ def configured(redis: Redis) -> Iterator[Redis]:
 
 
 def settings(redis_server: EmbeddedRedis, keys: Keys) -> Settings:
-    return load({"PALMYRA_REDIS_URL": redis_server.url, "PALMYRA_NAMESPACE": keys.namespace}).settings
+    return load(
+        {
+            "PALMYRA_REDIS_URL": redis_server.url,
+            "PALMYRA_NAMESPACE": keys.namespace,
+            "PALMYRA_CONTACT": "news@example.org",
+        }
+    ).settings
 
 
 @pytest.fixture
@@ -122,6 +130,18 @@ def test_a_ledger_out_of_balance_is_an_error(examined: Examined) -> None:
     assert (finding.level, finding.what) == ("error", "the ledger is out of balance by 2")
 
 
+def test_publishers_need_somebody_to_write_to(examined: Examined) -> None:
+    """Once feeds are polled; a public address of ours is a contact too."""
+    anonymous = Examined(
+        examined.redis, examined.settings.model_copy(update={"contact": None}), examined.keys
+    )
+    assert anonymous.findings() == []
+    Registry(examined.redis, examined.keys).add(URL)
+    assert anonymous.only().mend == "set PALMYRA_CONTACT to an address of yours"
+    public = anonymous.settings.model_copy(update={"public_url": "https://palmyra.example.org"})
+    assert examine(public, examined.redis) == []
+
+
 def test_feeds_that_nobody_polls_are_an_error(examined: Examined) -> None:
     """More than an hour overdue; a feed that is due now or was just added is not."""
     Registry(examined.redis, examined.keys).add(URL)
@@ -138,8 +158,72 @@ def test_feeds_that_keep_failing_are_a_warning(examined: Examined) -> None:
     assert examined.findings() == []
     examined.redis.hset(examined.keys.feed(feed_id(URL)), "failures", 3)
     assert examined.only() == Finding(
-        "warning", "1 feeds failed three times in a row or more", "palmyra feeds list"
+        "warning", "1 feed has failed three times in a row or more", "palmyra feeds list --failing"
     )
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("known", "option"),
+    [
+        ({"silent": 1}, "--silent"),
+        ({"gone": 1, "failures": 40}, "--gone"),
+        ({"polled": -26 * HOUR_MS, "interval": 3600}, "--stale"),
+        ({"gaps": 1, "last_gap": -HOUR_MS}, "--gaps"),
+        ({"gaps": 1, "last_gap": -30 * HOUR_MS}, None),
+        ({"paused": 1, "failures": 9, "silent": 1}, None),
+        ({"failures": 2}, None),
+    ],
+)
+def test_feeds_to_look_at_are_warnings(examined: Examined, known: dict[str, int], option: str | None) -> None:
+    """Each with the command that lists them; what the operator paused, and old gaps, are none."""
+    Registry(examined.redis, examined.keys).add(URL)
+    now_ms = int(time.time() * 1000)
+    fields: Any = {"polled": now_ms} | {name: n if n >= 0 else now_ms + n for name, n in known.items()}
+    examined.redis.hset(examined.keys.feed(feed_id(URL)), mapping=fields)
+    if option is None:
+        assert examined.findings() == []
+    else:
+        assert (examined.only().level, examined.only().mend) == ("warning", f"palmyra feeds list {option}")
+
+
+NOW_MS = 1_790_000_000_000
+PUBLIC = "https://palmyra.test"
+
+
+def subscription(feed: str, **known: int) -> Subscription:
+    asked: dict[str, Any] = {"asked": NOW_MS - HOUR_MS} | known
+    return Subscription(feed, "https://hub.test/", f"https://{feed}.test/rss", f"{PUBLIC}/websub/x", **asked)
+
+
+def test_subscriptions_that_are_denied_or_expired_are_warnings() -> None:
+    """With the first feeds to look at; those that stand or were just asked for are none."""
+    verified = {"verified": NOW_MS - HOUR_MS}
+    sound = [
+        subscription("a", **verified, until=NOW_MS + HOUR_MS),
+        subscription("b", asked=NOW_MS),
+    ]
+    assert hub_findings(sound, PUBLIC, NOW_MS) == []
+    denied = [subscription(feed, denied=NOW_MS) for feed in "cdefg"]
+    expired = [subscription("h", **verified, until=NOW_MS - 1)]
+    found = hub_findings([*sound, *denied, *expired], PUBLIC, NOW_MS)
+    assert [(one.level, one.mend) for one in found] == [
+        ("warning", "palmyra feeds show c"),
+        ("warning", "palmyra feeds show h"),
+    ]
+    assert found[0].what == "subscriptions at hubs that are denied: 5, of c, d, e and 2 more"
+
+
+def test_a_public_url_that_no_hub_reaches_is_a_warning() -> None:
+    """Hubs were asked, and none has ever checked with us: the address is not ours from outside."""
+    unanswered = [subscription("a"), subscription("b")]
+    (finding,) = hub_findings(unanswered, PUBLIC, NOW_MS)
+    assert "no hub has ever reached us" in finding.what
+    assert f"{PUBLIC}/websub/" in finding.mend
+    assert hub_findings(unanswered, None, NOW_MS) == []
+    assert hub_findings([*unanswered, subscription("c", verified=1, until=NOW_MS + 1)], PUBLIC, NOW_MS) == []
 
 
 def test_errors_come_first(examined: Examined) -> None:

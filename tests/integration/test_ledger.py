@@ -14,6 +14,7 @@ from jobs.entry import Entry
 from jobs.errors import Reason
 from jobs.keys import ARTICLE, FETCH, Keys
 from jobs.ledger import MAX_DEATHS, MAX_KILLS, Ledger
+from jobs.reopening import How
 from tests.ledger_steps import FEED, OTHER_FEED, balance, begin, commit, found, give_up, lease, to_article
 
 
@@ -222,7 +223,7 @@ def test_reopening_uses_the_kept_page_unless_asked_for_afresh(ledger: Ledger) ->
     (kept,) = lease(ledger)
     assert kept.stage == ARTICLE
     assert commit(ledger, begin(ledger, kept), revision=1) == ("unchanged", None)
-    ledger.reopen(handed.link_id, "again", afresh=True)
+    ledger.reopen(handed.link_id, "again", how=How.REFETCH)
     (afresh,) = lease(ledger)
     assert afresh.stage == FETCH
     assert ledger.redis.xlen(ledger.keys.stream) == 1
@@ -349,8 +350,8 @@ def test_due_feeds_are_leased_to_one_poller(ledger: Ledger, redis: Redis, keys: 
     redis.hset(keys.feed("a"), "url", "https://one.test/feed")
     ids, _ = ledger.due_feeds(1, 60)
     rest, wait_s = ledger.due_feeds(10, 60)
-    assert sorted(ids + rest) == ["a", "b"]
-    assert ledger.due_feeds(10, 60)[0] == []
+    assert sorted([*ids, *rest]) == ["a", "b"]
+    assert not ledger.due_feeds(10, 60)[0]
     assert 55 < wait_s <= 60
     assert ledger.polled("a", 5, {"etag": '"x"', "error": ""})
     assert redis.hget(keys.feed("a"), "etag") == b'"x"'

@@ -23,6 +23,7 @@ from jobs.ledger import Ledger
 from tests.calls import LOOPBACK
 from tests.server import Response, TestServer
 from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.feeds import history
 from worker.feeds.backoff import GONE_S
 from worker.feeds.catch_up import catch_up
 from worker.feeds.overdue import FEEDS_A_SECOND, MANY
@@ -323,6 +324,7 @@ def test_when_nothing_can_be_reached_no_feed_is_charged(desk: Desk, closed: Sequ
     for url in closed:
         feed = desk.feed(url)
         assert (feed.failures, feed.reason, feed.error) == (0, "", "")
+        assert [past.came for past in history.parse(feed.history)] == [history.OWN_NETWORK]
         assert 0 < desk.wait_s(url) < 125
     (line,) = desk.events("own_network_down")
     assert line["hosts"] == 5

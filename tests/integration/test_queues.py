@@ -18,6 +18,7 @@ from rq.worker import SimpleWorker
 from jobs.keys import FETCH, Keys
 from jobs.ledger import Ledger
 from jobs.tasks import Tasks, install
+from jobs.validators import Validators
 from worker.dead_job import dead_job_maker
 from worker.pool import ArticleWorker, Cell
 from worker.queues import ARTICLE_JOB, FETCH_JOB, REOPEN_JOB, ForbiddenJob, Job, Queue, queue_for
@@ -118,7 +119,7 @@ def queue(redis: Redis, keys: Keys) -> Queue:
 
 
 def tasks(redis: Redis, keys: Keys) -> Tasks:
-    def no_download(url: str) -> Any:
+    def no_download(url: str, validators: Validators | None = None) -> Any:
         raise AssertionError(url)
 
     return Tasks(Ledger(redis, keys), no_download, lambda ids: [], dead_job_maker(redis, keys), "tester")

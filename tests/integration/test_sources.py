@@ -183,6 +183,51 @@ def test_news_is_found_while_the_index_stays_as_it_is(world: World, server: Test
     assert not {"if-none-match", "if-modified-since"} & {h for r in server.requests for h in r.headers}
 
 
+def dated(*stories: tuple[int, str]) -> Response:
+    """A news sitemap of stories with their dates."""
+    pages = "".join(
+        f"<url><loc>https://news.test/{n}</loc><news><title>A story</title>"
+        f"<publication_date>{date}</publication_date></news></url>"
+        for n, date in stories
+    )
+    return Response(body=f"<urlset>{pages}</urlset>".encode(), content_type="application/xml")
+
+
+def hours_ago(hours: float) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+
+
+def test_a_sitemap_that_comes_late_brings_nothing_old(world: World, server: TestServer) -> None:
+    """One that fails at the first poll, or is not among the newest then, would pour in what the backfill
+    left. What it dates before the feed was registered stays left, whichever come and go; news are taken."""
+    server.route("/map.xml", index(server, ("/a.xml", ""), ("/b.xml", "")))
+    server.route("/a.xml", dated((1, hours_ago(1)), (2, hours_ago(2)), (3, hours_ago(3))))
+    url = server.url("/map.xml")
+    world.registry.add(url, backfill="1")
+    assert world.poll(url).found == 1, "of the one that could be read, the newest"
+    server.route("/b.xml", dated((4, hours_ago(1)), (5, hours_ago(40)), (1, hours_ago(1))))
+    assert world.poll(url).found == 1
+    server.route("/map.xml", index(server, ("/b.xml", "")))
+    assert world.poll(url).found == 1
+    server.route("/map.xml", index(server, ("/a.xml", ""), ("/c.xml", "")))
+    server.route("/c.xml", dated((6, hours_ago(30)), (7, hours_ago(-0.001)), (8, TODAY)))
+    world.poll(url)
+    assert world.discovered == 3, "what is new since, and what may be: of 8 only the day is known"
+    left: Any = world.registry.redis.hvals(world.registry.keys.listed(world.feed(url).id))
+    assert sum(one.startswith(b"~") for one in left) == 5
+
+
+def test_with_all_of_its_backfill_a_late_sitemap_is_taken_whole(world: World, server: TestServer) -> None:
+    """The operator said so."""
+    server.route("/map.xml", index(server, ("/a.xml", ""), ("/b.xml", "")))
+    server.route("/a.xml", dated((1, hours_ago(1))))
+    url = server.url("/map.xml")
+    world.registry.add(url, backfill="all")
+    world.poll(url)
+    server.route("/b.xml", dated((2, hours_ago(30)), (3, hours_ago(40))))
+    assert world.poll(url).found == 3
+
+
 def test_a_sitemap_that_fails_costs_only_itself(world: World, server: TestServer) -> None:
     """A note says so; when all fail, the poll does. An index in an index is not followed."""
     server.route("/map.xml", index(server, ("/a.xml", TODAY), ("/b.xml", TODAY), ("/c.xml", TODAY)))

@@ -14,14 +14,16 @@ from rq.timeouts import JobTimeoutException
 from jobs import tasks as tasks_module
 from jobs.entry import Entry, FeedInfo
 from jobs.errors import Outcome, Permanent, Reason, Retry, Skip
-from jobs.fetch import Moved
+from jobs.fetch import Moved, NotModified
 from jobs.keys import ARTICLE, FETCH, Keys
 from jobs.ledger import Ledger
 from jobs.link import OUTCOMES, Found, Lease, Story
 from jobs.page import Page
+from jobs.reopening import How
 from jobs.retries import SHORT_STEPS_S, STEPS_S
-from jobs.tasks import MAX_HOPS, Stopping, Tasks, install
+from jobs.tasks import MAX_HOPS, Download, Stopping, Tasks, install
 from jobs.urls import link_id
+from jobs.validators import Validators
 from worker.dead_job import dead_job_maker
 
 FEED = "feedaaaaaa"
@@ -29,17 +31,19 @@ URL = "https://one.test/story"
 LINK = link_id(URL)
 TEXT = "The caravan road from the coast crossed the desert in nine days, and each day had its well. " * 12
 BODY = f"<html><body><article><h1>Wells</h1><p>{TEXT}</p><p>{TEXT}</p></article></body></html>".encode()
-Download = Callable[[str], Page | Moved]
+
+
+ENTRY = Entry(URL, title="Wells of the desert")
 
 
 def page(url: str = URL, body: bytes = BODY) -> Page:
     return Page(url, url, 200, body, "text/html; charset=utf-8", 1_700_000_000_000, took_ms=12, address="::1")
 
 
-def answers(answer: Page | Moved | BaseException) -> Download:
+def answers(answer: Page | Moved | NotModified | BaseException) -> Download:
     """A download that gives this, whatever is asked for."""
 
-    def download(url: str) -> Page | Moved:
+    def download(url: str, validators: Validators | None = None) -> Page | Moved | NotModified:
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -50,11 +54,10 @@ def answers(answer: Page | Moved | BaseException) -> Download:
 class World:
     """A link in a real ledger, and the workers that take it through."""
 
-    def __init__(self, redis: Redis, keys: Keys, lease_s: float = 60) -> None:
+    def __init__(self, redis: Redis, keys: Keys, lease_s: float = 60, entry: Entry = ENTRY) -> None:
         self.redis = redis
         self.keys = keys
         self.ledger = Ledger(redis, keys, lease_s=lease_s)
-        entry = Entry(URL, title="Wells of the desert")
         self.ledger.discover(FEED, [Found(LINK, URL, "one.test", 1_000_000, entry)])
 
     def tasks(
@@ -71,7 +74,7 @@ class World:
         (lease,) = handout.leases
         return lease
 
-    def fetch(self, answer: Page | Moved | BaseException) -> str:
+    def fetch(self, answer: Page | Moved | NotModified | BaseException) -> str:
         """One attempt of the fetch job."""
         lease = self.lease()
         assert lease.stage == FETCH
@@ -161,7 +164,7 @@ def test_a_move_to_another_domain_goes_back_to_the_ledger(world: World) -> None:
     assert (lease.host, lease.url) == ("two.test", "https://two.test/story")
     asked: list[str] = []
 
-    def download(url: str) -> Page:
+    def download(url: str, validators: Validators | None = None) -> Page:
         asked.append(url)
         return page(url)
 
@@ -282,7 +285,7 @@ def test_an_overtaken_download_changes_nothing(
     world = World(redis, keys, lease_s=0.02)
     first = world.lease()
 
-    def slow(url: str) -> Page | Moved:
+    def slow(url: str, validators: Validators | None = None) -> Page | Moved | NotModified:
         time.sleep(0.03)
         assert world.lease().attempt == first.attempt + 1
         return answers(answer)(url)
@@ -316,7 +319,7 @@ def test_the_same_page_again_is_no_new_event(world: World) -> None:
     world.fetch(page())
     world.article()
     for body, outcome, events in ((BODY, "unchanged", 1), (BODY.replace(b"nine", b"ten"), "published", 2)):
-        world.ledger.reopen(LINK, "refetch", afresh=True)
+        world.ledger.reopen(LINK, "refetch", how=How.REFETCH)
         world.fetch(page(body=body))
         assert world.article() == outcome
         assert len(world.events()) == events

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,10 @@ class World:
         self.url = server.url("/feed")
         self.id = feed_id(self.url)
 
-    def lists(self, *numbers: int, hub: str | None) -> None:
-        """Let the feed list these stories, and name this hub."""
-        named = f'<atom:link rel="hub" href="{hub}"/>' if hub else ""
+    def lists(self, *numbers: int, hub: str | None, others: Iterable[str] = ()) -> None:
+        """Let the feed list these stories, and name this hub (and others after it)."""
+        hubs = [*([hub] if hub else []), *others]
+        named = "".join(f'<atom:link rel="hub" href="{one}"/>' for one in hubs)
         items = "".join(
             f"<item><title>Story {n}</title><link>https://news.test/{n}</link></item>" for n in numbers
         )

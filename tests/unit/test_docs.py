@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
-from jobs.errors import MEANING
+from jobs.errors import VOCABULARY
 from worker import metrics
 from worker.cli import app
 from worker.config import PREFIX, Settings, load
@@ -26,7 +25,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 WRITTEN = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
-    *(ROOT / "docs" / name for name in ("feeds.md", "operating.md", "subscribing.md")),
+    *(ROOT / "docs" / name for name in ("feeds.md", "fetching.md", "operating.md", "subscribing.md")),
 ]
 """Pages that people write; others are generated."""
 
@@ -140,17 +139,21 @@ def test_readme_shows_the_examples_that_are_tested(name: str) -> None:
     assert code in fenced(README, "sh", "python", "js"), f"examples/{name} and the README differ"
 
 
-@pytest.mark.parametrize(
-    ("heading", "meanings"),
-    [("When a link brings no article", MEANING), ("When a feed brings no links", FEED_MEANING)],
-)
-def test_operators_find_every_reason(heading: str, meanings: Mapping[str, str]) -> None:
-    """Each reason word, its meaning as the commands print it, and what to do."""
-    found = rows(section(OPERATING, heading))
-    assert [(word, meaning) for word, meaning, _ in found] == [
-        (f"`{reason}`", meaning) for reason, meaning in meanings.items()
+def test_operators_find_every_reason() -> None:
+    """Each reason word, its meaning as the commands print it, what becomes of the link, and what to do."""
+    found = rows(section(OPERATING, "When a link brings no article"))
+    assert [row[:3] for row in found] == [
+        [f"`{reason}`", said.meaning, said.kind + ", feed" * said.feed_stands_in]
+        for reason, said in VOCABULARY.items()
     ]
-    assert all(advice for _, _, advice in found)
+    assert all(advice for *_, advice in found)
+
+
+def test_operators_find_every_reason_of_feeds() -> None:
+    """Each reason word of feeds, its meaning as the commands print it, and what to do."""
+    found = rows(section(OPERATING, "When a feed brings no links"))
+    assert [row[:2] for row in found] == [[f"`{word}`", meaning] for word, meaning in FEED_MEANING.items()]
+    assert all(advice for *_, advice in found)
 
 
 def test_operators_find_only_metrics_that_exist() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from jobs.errors import MEANING, Outcome, PalmyraError, Permanent, Reason, Retry, Skip
+from jobs.errors import MEANING, VOCABULARY, Kind, Outcome, PalmyraError, Permanent, Reason, Retry, Skip
 from worker.feeds.errors import MEANING as FEED_MEANING
 from worker.feeds.errors import FeedReason
 
@@ -23,6 +26,30 @@ def test_no_reason_means_what_another_means() -> None:
     """One word for one thing."""
     assert len(set(MEANING.values())) == len(MEANING) == len(Reason)
     assert len(set(FEED_MEANING.values())) == len(FEED_MEANING) == len(FeedReason)
+
+
+def test_every_reason_has_a_kind() -> None:
+    """One of retry, permanent and skip, in one place."""
+    assert list(VOCABULARY) == list(Reason)
+    assert {reason.kind for reason in Reason} == set(Kind)
+
+
+def raised() -> Iterator[tuple[str, str, str]]:
+    """Where in `jobs` an outcome is made, of which class, for which reason."""
+    for file in sorted((Path(__file__).parents[2] / "jobs").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+                reason = node.args[0]
+                if node.func.id in ("Skip", "Retry", "Permanent") and isinstance(reason, ast.Attribute):
+                    yield f"{file.name}:{node.lineno}", node.func.id, reason.attr
+
+
+def test_reasons_are_used_as_their_kind() -> None:
+    """What the vocabulary says of a reason is what the code does with it."""
+    made = list(raised())
+    assert len(made) > 30
+    wrong = [row for row in made if Reason[row[2]].kind != row[1].lower()]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("kind", [Skip, Retry, Permanent])

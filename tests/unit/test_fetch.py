@@ -10,6 +10,7 @@ from jobs.client import Answer
 from jobs.errors import Outcome, Permanent, Reason, Retry, Skip
 from jobs.fetch import judge, same_domain
 from jobs.retry_after import MAX_S, retry_after_s
+from tests.unit.walls.pages import CHALLENGES, NOT_CHALLENGES
 
 HTML = b"<!DOCTYPE html><html><body><p>Hello</p></body></html>"
 NOW_S = 1_700_000_000.0
@@ -49,8 +50,8 @@ STATUSES = [
     (300, Retry, Reason.BAD_RESPONSE),
     (304, Retry, Reason.BAD_RESPONSE),
     (400, Permanent, Reason.HTTP_ERROR),
-    (401, Permanent, Reason.FORBIDDEN),
-    (402, Permanent, Reason.HTTP_ERROR),
+    (401, Permanent, Reason.LOGIN_WALL),
+    (402, Permanent, Reason.PAYWALL),
     (403, Permanent, Reason.FORBIDDEN),
     (404, Permanent, Reason.NOT_FOUND),
     (405, Permanent, Reason.HTTP_ERROR),
@@ -59,7 +60,7 @@ STATUSES = [
     (418, Permanent, Reason.HTTP_ERROR),
     (425, Retry, Reason.SERVER_ERROR),
     (429, Retry, Reason.RATE_LIMITED),
-    (451, Permanent, Reason.FORBIDDEN),
+    (451, Permanent, Reason.LEGAL_REASONS),
     (500, Retry, Reason.SERVER_ERROR),
     (502, Retry, Reason.SERVER_ERROR),
     (503, Retry, Reason.SERVER_ERROR),
@@ -174,6 +175,35 @@ def test_same_domain() -> None:
     assert same_domain("http://example.co.uk/a", "https://www.example.co.uk/b")
     assert not same_domain("https://one.github.io/", "https://two.github.io/")
     assert not same_domain("https://a.co.uk/", "https://b.co.uk/")
+
+
+@pytest.mark.parametrize("status", [200, 202, 401, 403, 405, 429, 503])
+def test_a_challenge_is_one_with_any_status(status: int) -> None:
+    """It is recognised before the status is looked at, tried again, and the product is named."""
+    body = CHALLENGES["Cloudflare"][2]
+    found = verdict(answer(status, body=body, retry_after="120"))
+    assert type(found) is Retry
+    assert found.reason is Reason.BOT_CHALLENGE
+    assert found.detail == f"www.news.example: status {status}, a challenge by Cloudflare"
+    assert found.after_s == 120
+
+
+@pytest.mark.parametrize("name", [name for name, row in NOT_CHALLENGES.items() if row[0] == 200])
+def test_articles_about_challenges_are_pages(name: str) -> None:
+    """Judging a page costs none of them its article."""
+    _, headers, body = NOT_CHALLENGES[name]
+    given = answer(200, body=body, **{key.replace("-", "_"): value for key, value in headers.items()})
+    if name == "a picture":
+        assert verdict(given).reason is Reason.NOT_HTML
+    else:
+        assert judge(given, fetched_ms=1).body == body
+
+
+@pytest.mark.parametrize("status", [200, 404, 429, 503])
+def test_every_outcome_tells_the_trip(status: int) -> None:
+    """Bytes, time, address and redirects, for the link's way."""
+    given = dataclasses.replace(answer(status, body=b""), redirects=((301, "https://news.example/old"),))
+    assert verdict(given).trip == "0 bytes in 120 ms from 192.0.2.7, by way of https://news.example/old"
 
 
 RETRY_AFTER = [

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import page as page_module
-from jobs.page import Page
+from jobs.page import MAX_HEADERS_CHARS, Page, kept_headers
 from tests.unit.test_entry import ENTRIES
 
 if sys.version_info >= (3, 14):
@@ -36,6 +36,8 @@ PAGES = st.builds(
     redirects=st.lists(TEXT, max_size=3).map(tuple),
     etag=st.none() | st.text(min_size=1, max_size=20),
     last_modified=st.none() | st.text(min_size=1, max_size=20),
+    headers=st.dictionaries(TEXT, TEXT, max_size=3),
+    refused=st.sampled_from(("", "forbidden")),
     entry=st.none() | ENTRIES,
 )
 
@@ -87,6 +89,8 @@ def test_a_damaged_page_raises_nothing_else(at: int, flip: int) -> None:
         b'{"url":"a"}',
         b'{"url":"a","final_url":"b","entry":"[]"}',
         b'{"url":"a","final_url":"b","entry":5}',
+        b'{"url":"a","final_url":"b","headers":5}',
+        b'{"url":"a","final_url":"b","headers":["x"]}',
         b"not json",
     ],
 )
@@ -110,3 +114,36 @@ def test_decompression_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for size in (1001, 10_000_000):
         with pytest.raises(ValueError, match="larger than any page"):
             Page.unpack(replace(SIMPLE, body=bytes(size)).pack())
+
+
+@given(PAGES.filter(lambda page: page.url and page.final_url))
+def test_a_look_at_the_head_needs_no_body(page: Page) -> None:
+    """Lists of many pages read the beginning of each: all but the body, and how large that is."""
+    packed = page.pack()
+    for size in range(4, len(packed)):
+        assert Page.peek(packed[:size]) in ((replace(page, body=b""), len(page.body)), None)
+    assert Page.peek(packed + bytes(18)) == (replace(page, body=b""), len(page.body))
+
+
+@given(st.binary(max_size=100))
+def test_a_look_at_what_is_no_page_is_refused(value: bytes) -> None:
+    """With the same kind of error, or as too short to tell."""
+    with contextlib.suppress(ValueError):
+        assert Page.peek(value) is None
+
+
+@given(st.dictionaries(st.text(max_size=40), st.text(max_size=2000), max_size=60))
+def test_the_kept_headers_are_bounded(headers: dict[str, str]) -> None:
+    """Whatever a site sends, and nothing is changed or cut in the middle."""
+    kept = kept_headers(headers)
+    assert sum(len(name) + len(value) for name, value in kept.items()) <= MAX_HEADERS_CHARS
+    assert kept.items() <= headers.items()
+
+
+def test_ordinary_headers_are_kept() -> None:
+    """But for what has a field of its own, and cookies, which are for the browser that was asked."""
+    headers = {"server": "nginx", "content-type": "text/html", "set-cookie": "id=1", "etag": "x"}
+    assert kept_headers(headers | {"date": "now", "content-security-policy": "x" * 5000}) == {
+        "server": "nginx",
+        "date": "now",
+    }

@@ -25,6 +25,12 @@ def test_answers_that_rarely_change_are_asked_for_less_often() -> None:
         assert [wait_before_next(Retry(reason), n, 0) for n in range(1, 4)] == [60, 3600, None]
 
 
+def test_challenges_are_met_again_rarely() -> None:
+    """After an hour, six and eighteen: asking often is what keeps a wall up."""
+    waits = [wait_before_next(Retry(Reason.BOT_CHALLENGE), n, 0) for n in range(1, 5)]
+    assert waits == [3600, 21_600, 64_800, None]
+
+
 def test_retry_after_replaces_the_step() -> None:
     """The site knows best, in both directions, within a second and a day; it does not buy more attempts."""
     waits = {0.0: 1, 5.0: 5, 7200.0: 7200, 1e9: LONGEST_RETRY_AFTER_S}

@@ -120,6 +120,12 @@ def memory(root: int) -> dict[str, Memory]:
     return held
 
 
+def process_memory(pid: int) -> Memory:
+    """What one process holds; nothing when it is gone."""
+    rollup = _rollup(pid)
+    return Memory(1, rollup["Rss"], rollup["Pss"]) if rollup else Memory(0, 0, 0)
+
+
 def _rollup(pid: int) -> dict[str, int]:
     """The sums of smaps_rollup in bytes; empty when the process is gone."""
     try:

@@ -96,9 +96,9 @@ def running(home: Path, **options: object) -> Iterator[Whole]:
         DidNotFinish: it did not become ready; the message has the end of its log.
     """
     home.mkdir(parents=True)
-    settings = _settings(home, options)
+    settings = settings_for(home, options)
     log = home / "up.log"
-    process = _started("worker.cli", "up", "--no-demo", home=home, settings=settings, log=log)
+    process = started("worker.cli", "up", "--no-demo", home=home, settings=settings, log=log)
     try:
         redis = factory.connect(settings, patient=False)
         one = Whole(process.pid, settings, redis, factory.ledger(settings, redis), log)
@@ -107,10 +107,11 @@ def running(home: Path, **options: object) -> Iterator[Whole]:
         yield one
         redis.close()
     finally:
-        _stop(process)
+        stop(process)
 
 
-def _settings(home: Path, options: dict[str, object]) -> Settings:
+def settings_for(home: Path, options: dict[str, object]) -> Settings:
+    """Settings for a benchmark in `home`, with these by field name."""
     defaults: dict[str, object] = {
         "home": home / "data",
         "allow_networks": "127.0.0.0/8",
@@ -131,9 +132,16 @@ def _environment(settings: Settings) -> dict[str, str]:
     return kept
 
 
-def _started(
+def started(
     module: str, *arguments: str, home: Path, settings: Settings, log: Path
 ) -> subprocess.Popen[bytes]:
+    """A Python module as a process of its own, which takes no notice of our caller's settings.
+
+    Args:
+        home: its working directory.
+        settings: given to it as environment variables.
+        log: what it says goes there.
+    """
     with log.open("wb") as out:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -143,15 +151,17 @@ def _started(
             stdout=out,
             stderr=out,
             start_new_session=True,
-            preexec_fn=_end_with_us,
+            preexec_fn=end_with_us,
         )
 
 
-def _end_with_us() -> None:
+def end_with_us() -> None:
+    """For a child process, before it begins: it ends when we do, however that is."""
     die_with_parent(signal.SIGTERM)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and wait for it."""
     process.terminate()
     try:
         process.wait(STOP_WITHIN_S)
@@ -201,7 +211,7 @@ def serving(folder: Path) -> Iterator[PageServer]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_end_with_us,
+        preexec_fn=end_with_us,
     )
     try:
         line = process.stdout.readline() if process.stdout else b""
@@ -210,7 +220,7 @@ def serving(folder: Path) -> Iterator[PageServer]:
         said = json.loads(line)
         yield PageServer(process.pid, said["url"], tuple(feed["url"] for feed in said["feeds"]))
     finally:
-        _stop(process)
+        stop(process)
         if process.stdout:
             process.stdout.close()
 

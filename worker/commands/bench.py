@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from worker.commands import table
+
+MIN_FEEDS, MAX_FEEDS = 10, 50_000  # of a run of `bench poll`
 
 app = typer.Typer(help="Measure: each benchmark starts what it needs.", no_args_is_help=True)
 
@@ -113,15 +117,150 @@ def schedule(
         svg_file.write_text(schedule_report.svg(results[0]), "utf-8")
 
 
+@app.command("poll")
+def poll(
+    feeds: Annotated[
+        str, typer.Option(metavar="N,N", help="How many feeds, one run each; up to 50,000.")
+    ] = "1000,10000",
+    seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="How long each kind of answer is measured.")
+    ] = 12,
+    json_file: JsonOption = None,
+) -> None:
+    """What one poller does in a second, and what a feed costs: 304s, unchanged and changed documents.
+
+    One poller as `palmyra poll` runs it, with a Redis of its own, polls a local server with as many feeds,
+    each a host of its own with 50 entries. It needs Linux. About three minutes.
+
+    Examples:
+
+        palmyra bench poll
+
+        palmyra bench poll --feeds 5000 --seconds 60 --json result.json
+    """
+    from worker.bench import poll_rows
+    from worker.bench.poll import poll as run
+
+    result = run(_counts(feeds), seconds=seconds, tell=_tell)
+    table.show(poll_rows.COLUMNS, poll_rows.rows(result), numbers=poll_rows.COLUMNS[2:])
+    sys.stdout.write("\n")
+    table.show(poll_rows.SIZE_COLUMNS, poll_rows.size_rows(result), numbers=poll_rows.SIZE_COLUMNS)
+    sys.stdout.write(f"\n{_load(result)}{result['clock']}\n")
+    _write(result, json_file)
+
+
+@app.command("fetch")
+def fetch(
+    hosts: Annotated[
+        int, typer.Option(min=1, max=4000, help="How many hosts, each with its own pause.")
+    ] = 200,
+    delay: Annotated[float, typer.Option(min=0, max=20, help="Seconds until a page is answered.")] = 2.0,
+    pages: Annotated[int, typer.Option(min=20, max=20_000, help="How many pages are measured.")] = 1600,
+    concurrency: Annotated[int, typer.Option(min=1, max=512, help="Downloads in flight.")] = 64,
+    json_file: JsonOption = None,
+) -> None:
+    """What one fetch process brings in from slow sites: pages/s, CPU a page, memory.
+
+    One `palmyra work fetch` with a Redis and a dispatcher of its own fetches generated pages of 50 to 300 KB,
+    gzipped, from local hosts, each asked once a second at most. It needs Linux. About a minute and a half.
+
+    Examples:
+
+        palmyra bench fetch
+
+        palmyra bench fetch --delay 0.1 --pages 4000 --json result.json
+    """
+    from worker.bench import fetch_rows
+    from worker.bench.fetch import fetch as run
+
+    result = run(hosts=hosts, delay_s=delay, pages=pages, concurrency=concurrency, tell=_tell)
+    table.show(fetch_rows.COLUMNS, fetch_rows.rows(result), numbers=fetch_rows.COLUMNS[1:])
+    told = f"{hosts} hosts that answer after {delay:g} s, {concurrency} downloads in flight, {_load(result)}"
+    sys.stdout.write(f"\n{told}{result['clock']}\n")
+    _write(result, json_file)
+
+
+def _counts(text: str) -> list[int]:
+    """Numbers of feeds, as given on the command line."""
+    parts = [part.strip().replace("_", "") for part in text.split(",")]
+    if not all(part.isdecimal() and MIN_FEEDS <= int(part) <= MAX_FEEDS for part in parts):
+        raise typer.BadParameter(f"{text!r}: numbers from {MIN_FEEDS} to {MAX_FEEDS:,}, joined by commas")
+    return [int(part) for part in parts]
+
+
+@app.command("quality")
+def quality(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Saved pages with gold: gold.jsonl and pages/<id>.html.gz, or folders with these in it.",
+            exists=True,
+            file_okay=False,
+        ),
+    ],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Compare with this extractor only; may be given more than once.")
+    ] = None,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst pages to list.")] = 10,
+    json_file: JsonOption = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a report with the differences to look at.")
+    ] = None,
+) -> None:
+    """Articles as extracted beside what is on the page: text, title, date and authors, and what it costs.
+
+    Ours and bare trafilatura run over the same pages, and so do resiliparse, newspaper4k and readability-lxml
+    where they are installed. Text is compared by runs of four words. docs/quality.md explains all columns.
+
+    Examples:
+
+        palmyra bench quality saved-pages
+
+        palmyra bench quality saved-pages --only trafilatura --worst 30 --html report.html --json result.json
+    """
+    from worker.bench import quality_show
+    from worker.bench.quality import as_json, rows, run
+    from worker.bench.quality import worst as worst_of
+    from worker.bench.quality_report import report
+
+    with _progress("pages") as tell:
+        results = run(folder, only=only or (), progress=tell)
+    table.show(
+        quality_show.COLUMNS, quality_show.quality_rows(rows(results)), numbers=quality_show.COLUMNS[2:]
+    )
+    sys.stdout.write(f"\n{quality_show.calibration_line(results)}\n\n")
+    if worst:
+        table.show(quality_show.WORST_COLUMNS, quality_show.worst_rows(worst_of(results, worst)))
+    _write(as_json(results), json_file)
+    if html_file is not None:
+        html_file.write_text(report(results), "utf-8")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal's standard error; yields what to call with the number done and their total."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def _tell(what: str) -> None:
     sys.stderr.write(f"{what}\n")
 
 
 def _circumstances(result: dict[str, Any]) -> str:
-    before, after = result["machine"]["before"], result["machine"]["after"]
     over = f"{result['pages']['count']} pages ({result['pages']['from']})"
-    load = f"load {before['load'][0]} before, {after['load'][0]} after"
-    return f"{over}, {result['rounds']} rounds, {before['cores']} cores, {load}.\n"
+    return f"{over}, {result['rounds']} rounds, {_load(result)}"
+
+
+def _load(result: dict[str, Any]) -> str:
+    before, after = result["machine"]["before"], result["machine"]["after"]
+    return f"{before['cores']} cores, load {before['load'][0]} before, {after['load'][0]} after.\n"
 
 
 def _write(result: dict[str, Any], file: Path | None) -> None:

@@ -130,19 +130,18 @@ def _got(source: str, url: str | None) -> Got:
 def _fetched(url: str) -> Got:
     import asyncio
 
-    from jobs.client import Answer, Client
-    from jobs.errors import Permanent, Reason
+    from jobs.client import Answer
+    from jobs.fetch import judge
     from worker.config import load
-    from worker.factory import policy
+    from worker.factory import client as make_client
 
     async def get() -> Answer:
-        async with Client(policy(load().settings), max_connections=1) as client:
+        async with make_client(load().settings, max_connections=1) as client:
             return await client.get(url)
 
     answer = asyncio.run(get())
     if answer.status >= 400:
-        reason = {404: Reason.NOT_FOUND, 410: Reason.GONE}.get(answer.status, Reason.HTTP_ERROR)
-        raise Permanent(reason, f"status {answer.status}")
+        judge(answer, fetched_ms=0)  # always raises, and says why as a fetch job would
     return Got(answer.body, url, answer.final_url, answer.content_type, answer.took_ms)
 
 

@@ -20,7 +20,6 @@ import structlog
 import typer
 from redis import Redis
 
-from jobs.client import Client
 from jobs.errors import PalmyraError
 from jobs.urls import domain
 from worker import factory
@@ -28,7 +27,7 @@ from worker.commands.context import start
 from worker.config import Settings
 from worker.embedded import EmbeddedRedis
 from worker.feeds.parser import Parser
-from worker.feeds.poller import Poller
+from worker.feeds.poller import MAX_IDLE, PARSERS, Poller
 from worker.feeds.registry import Registry
 from worker.feeds.schedule import Bounds
 from worker.procs import die_with_parent
@@ -76,7 +75,7 @@ async def _poll(loaded: Settings, redis: Redis, demo: list[str]) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     dispatching = asyncio.create_task(asyncio.to_thread(factory.dispatcher(loaded, redis).run, halt))
-    async with Client(factory.policy(loaded, demo)) as client, Parser() as parser:
+    async with factory.client(loaded, demo, max_idle=MAX_IDLE) as client, Parser(workers=PARSERS) as parser:
         poller = Poller(
             factory.ledger(loaded, redis),
             factory.registry(loaded, redis),
@@ -116,7 +115,7 @@ def work_fetch(demo_feed: DemoFeeds = None) -> None:
     loaded = start("fetch")
     redis = factory.connect(loaded)
     names = factory.keys(loaded)
-    with factory.downloader(loaded, demo_feed or []) as downloader:
+    with factory.downloader(loaded, redis, demo_feed or []) as downloader:
         name = free_name(redis, names, "fetch")
         install(factory.tasks(loaded, redis, name, downloader))
         worker = FetchWorker(redis, names, name, downloader, concurrency=loaded.fetch_concurrency)

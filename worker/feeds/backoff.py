@@ -40,9 +40,11 @@ _REFUSED = Weight(1_800, 30 * DAY_S)
 WEIGHTS: dict[str, Weight] = {
     Reason.SERVER_ERROR: _TROUBLE,
     Reason.BAD_RESPONSE: _TROUBLE,
+    Reason.WRONG_LENGTH: _TROUBLE,
     FeedReason.EMPTY: _TROUBLE,
     FeedReason.TRUNCATED: _TROUBLE,
     Reason.TIMEOUT: _UNREACHABLE,
+    Reason.TOO_SLOW: _UNREACHABLE,
     Reason.CONNECT: _UNREACHABLE,
     Reason.DNS: Weight(900, 30 * DAY_S),
     Reason.RATE_LIMITED: Weight(900, 30 * DAY_S),

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from jobs.client import Answer
 from jobs.entry import Entry, ParsedFeed
 from jobs.errors import Outcome, PalmyraError
+from jobs.link import Found
 from jobs.urls import redact
+from worker.feeds.backfill import ALL, split_backfill
 from worker.feeds.entries import newest
 from worker.feeds.errors import FeedError, FeedReason
+from worker.feeds.registry import Feed
+from worker.feeds.sitemap import INDEX
 
+_DAY_MS = 86_400_000
 WITHIN_S = 40.0
 """For all of them: what is not read by then waits for the next poll."""
 
@@ -29,6 +34,33 @@ class Followed:
     """Of the children that were read."""
     error: PalmyraError | None = None
     """Of the first child, when none could be read."""
+
+
+def split_found(feed: Feed, found: Sequence[Found], default: str) -> tuple[list[Found], list[Found]]:
+    """The links of a document that are taken, and those that are only remembered as known.
+
+    Of a first document the backfill policy decides. An index shows its sitemaps by and by: one that could not
+    be read at the first poll, or was not among the newest, would later pour in what the policy had left. So
+    what its sitemaps date before the feed was registered stays left.
+
+    Args:
+        feed: as it was before the poll.
+        found: what its document lists.
+        default: the policy of feeds without one of their own.
+    """
+    policy = ALL if feed.demo else feed.backfill or default
+    if not feed.body_hash:
+        return split_backfill(found, policy)
+    if feed.format != INDEX or policy == ALL:
+        return list(found), []
+    take = [link for link in found if _ended_ms(link) >= feed.added]
+    return take, [link for link in found if _ended_ms(link) < feed.added]
+
+
+def _ended_ms(link: Found) -> int:
+    """When a link was published; the end of the day, where only the day is known."""
+    text = link.entry.published or link.entry.updated or ""
+    return link.fresh_ms + (_DAY_MS if len(text) == len("2024-05-01") else 0)
 
 
 async def follow(index: ParsedFeed, ask: Ask, *, within_s: float = WITHIN_S) -> Followed:

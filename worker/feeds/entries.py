@@ -13,9 +13,11 @@ from jobs.entry import Entry, Image
 from worker.feeds.dates import rfc3339
 from worker.feeds.links import web_link
 from worker.feeds.plain import clip, plain, printable
-from worker.feeds.unwrap import is_sealed, unwrap
+from worker.feeds.unwrap import is_sealed, leads_through_a_service, unwrap
 
 MAX_ENTRIES = 1_000
+MAX_LINKS = 20
+"""Candidates for an entry's link that are looked at."""
 MAX_TITLE_CHARS = 1_000
 MAX_SUMMARY_CHARS = 2_000
 MAX_CONTENT_CHARS = 200_000
@@ -77,7 +79,7 @@ class Document:
     skip_days: tuple[int, ...] = ()
     children: tuple[str, ...] = ()
     """See `ParsedFeed`."""
-    hub_link: str | None = None
+    hub_links: tuple[str, ...] = ()
     self_link: str | None = None
 
 
@@ -111,10 +113,9 @@ def language_tag(raw: object) -> str | None:
 
 
 def _clean(raw: Raw, base: str, now: datetime, odd: Counter[str]) -> Entry | None:
-    given = next((u for u in (web_link(link, base) for link in raw.links) if u), None)
-    if given is None:
+    url = _link(raw, base)
+    if url is None:
         return None
-    url = web_link(unwrap(given), base) or given
     if is_sealed(url):
         odd["that only Google News can unwrap: the link stays wrapped"] += 1
     summary, content = _texts(raw)
@@ -131,6 +132,13 @@ def _clean(raw: Raw, base: str, now: datetime, odd: Counter[str]) -> Entry | Non
         images=_images(raw.images, base),
         language=language_tag(raw.language),
     )
+
+
+def _link(raw: Raw, base: str) -> str | None:
+    """The entry's link: the best that is none of a service's that only forwards, or else the best."""
+    given = [url for url in (web_link(link, base) for link in raw.links[:MAX_LINKS]) if url]
+    links = [web_link(unwrap(url), base) or url for url in given]
+    return next((url for url in links if not leads_through_a_service(url)), links[0] if links else None)
 
 
 def _texts(raw: Raw) -> tuple[str | None, str | None]:

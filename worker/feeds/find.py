@@ -34,7 +34,16 @@ _MAYBE = frozenset({401, 403, 407, 408, 425, 429})
 
 # Permanent ones (a blocked address, too large) would not change by waiting.
 _PASSING = frozenset(
-    {Reason.DNS, Reason.CONNECT, Reason.TIMEOUT, Reason.TLS, Reason.BAD_RESPONSE, Reason.RATE_LIMITED}
+    {
+        Reason.DNS,
+        Reason.CONNECT,
+        Reason.TIMEOUT,
+        Reason.TOO_SLOW,
+        Reason.TLS,
+        Reason.BAD_RESPONSE,
+        Reason.WRONG_LENGTH,
+        Reason.RATE_LIMITED,
+    }
 )
 
 Get = Callable[[str], Awaitable[Answer]]

@@ -9,7 +9,8 @@ from typing import Any
 
 from jobs.ledger import Ledger
 from jobs.link import Found
-from worker.feeds.backfill import ALL, split_backfill
+from worker.feeds.backfill import ALL
+from worker.feeds.children import split_found
 from worker.feeds.diagnosis import oddities, span_s
 from worker.feeds.learned import with_skips
 from worker.feeds.poll import Poll, brought, given_validators
@@ -92,7 +93,7 @@ def foresee(
     """
     found = links_of(poll.parsed.entries, now_ms) if poll.parsed else []
     policy = (feed.backfill or backfill) if not feed.body_hash else ALL
-    take, leave = split_backfill(found, policy)
+    take, leave = split_found(feed, found, backfill)
     verdicts = dict.fromkeys((link.id for link in take), NEW) | dict.fromkeys((x.id for x in leave), LEFT)
     before: frozenset[str] = frozenset()
     if ledger:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from worker.feeds.entries import Document, Raw, Written
 from worker.feeds.errors import FeedError, FeedReason
 from worker.feeds.links import is_absolute
 
+MAX_HUBS = 20
 _VERSION = "jsonfeed.org/version/1"
 
 
@@ -33,7 +35,7 @@ def read(text: str) -> Document:
         format="json11" if version.endswith("1.1") else "json",
         raws=tuple(_item(item, _text(feed, "language")) for item in items if isinstance(item, dict)),
         notes=notes,
-        hub_link=next(_hubs(feed), None),
+        hub_links=tuple(islice(_hubs(feed), MAX_HUBS)),
         self_link=_text(feed, "feed_url"),
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from jobs.entry import Entry, ParsedFeed
 from jobs.errors import Reason
-from worker.feeds import skips
+from worker.feeds import history, skips
+from worker.feeds.history import Past
 from worker.feeds.registry import Feed
 from worker.feeds.rhythm import silent_since
 from worker.feeds.schedule import Brought, Next
@@ -61,7 +62,8 @@ def _absence(feed: Feed, error: str, after: Next, now_ms: int) -> dict[str, Any]
     return {"missing": feed.missing or now_ms, "gone": (feed.gone or now_ms) if after.gone else ""}
 
 
-def uncharged(feed: Feed) -> dict[str, Any]:
+def uncharged(feed: Feed, now_ms: int) -> dict[str, Any]:
     """The fields that a failure which is not the feed's own leaves, or brings back to what they were."""
     kept = ("failures", "reason", "error", "missing", "gone")
-    return {"status": "", **{name: getattr(feed, name) or "" for name in kept}}
+    past = history.added(feed.history, Past(now_ms // 1000, history.OWN_NETWORK))
+    return {"status": "", "history": past, **{name: getattr(feed, name) or "" for name in kept}}

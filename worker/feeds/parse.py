@@ -11,11 +11,13 @@ from worker.feeds.decode import decode
 from worker.feeds.entries import MAX_TITLE_CHARS, Document, collect, language_tag
 from worker.feeds.errors import FeedError, FeedReason
 from worker.feeds.gunzip import gunzip
-from worker.feeds.links import web_link
+from worker.feeds.links import is_absolute, web_link, web_links
 from worker.feeds.plain import plain
 
 __all__ = ["FeedError", "FeedReason", "parse"]
 
+MAX_HUBS = 3
+"""Of a document, that are kept."""
 _SNIFF_CHARS = 200_000
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]{0,60})")
 _FEED_ELEMENT = re.compile(r"<(?:\w{1,20}:)?(?:rss|feed|rdf|channel|item|entry)\b", re.IGNORECASE)
@@ -70,8 +72,9 @@ def _parse(body: bytes, url: str, content_type: str, now: datetime) -> ParsedFee
         skip_hours=document.skip_hours,
         skip_days=document.skip_days,
         children=document.children,
-        hub=web_link(document.hub_link, url),
+        hubs=web_links(document.hub_links, url)[:MAX_HUBS],
         self_url=web_link(document.self_link, url),
+        relative_links=sum(bool(raw.links) and not is_absolute(raw.links[0]) for raw in document.raws),
     )
 
 
@@ -148,5 +151,4 @@ def feed_links(page: str, url: str) -> tuple[str, ...]:
     """URLs of the feeds that a web page names in link elements (HTML, section 4.6.6.3), at most 10."""
     tags = (tag for tag in _LINK_TAG.findall(page) if _FEED_TYPE.search(tag))
     hrefs = (m[1] or m[2] or m[3] for m in map(_HREF.search, tags) if m)
-    links = (web_link(href, url) for href in hrefs)
-    return tuple(dict.fromkeys(link for link in links if link))[:10]
+    return web_links(hrefs, url)[:10]

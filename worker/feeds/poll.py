@@ -11,8 +11,11 @@ from jobs.client import Answer
 from jobs.entry import ParsedFeed
 from jobs.errors import PalmyraError, Retry
 from jobs.link import Found
-from worker.feeds import moved
+from jobs.urls import split
+from jobs.validators import Validators
+from worker.feeds import history, moved
 from worker.feeds.freshness import max_age_s
+from worker.feeds.history import Past
 from worker.feeds.learned import published_ms
 from worker.feeds.registry import Feed
 from worker.feeds.schedule import Brought, Next
@@ -31,6 +34,34 @@ class Poll:
     parsed: ParsedFeed | None = None
     answer: Answer | None = None
     body_hash: str = ""
+    took_ms: int = 0
+    """From the request to the end of the answer, or to the failure; redirects included."""
+
+    @property
+    def reason(self) -> str:
+        """The reason word of a failure; empty when the poll succeeded."""
+        return str(getattr(self.error, "reason", "error")) if self.error else ""
+
+
+def past(poll: Poll, *, new: int, listed: int, gap: bool, now_ms: int) -> Past:
+    """What is remembered of a poll.
+
+    Args:
+        new: links that nobody had seen before.
+        listed: links in its document.
+        gap: the document had nothing in common with the one before.
+        now_ms: when it ended, ms since the epoch.
+    """
+    answer = poll.answer
+    return Past(
+        at_s=now_ms // 1000,
+        came=poll.reason or poll.unchanged or (history.GAP if gap else history.NEW),
+        took_ms=poll.took_ms,
+        status=answer.status if answer else 0,
+        size_bytes=answer.wire_bytes if answer else 0,
+        new=new,
+        listed=listed,
+    )
 
 
 def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
@@ -40,16 +71,11 @@ def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
     if after.interval_s is not None:
         fields["interval"] = int(after.interval_s)
     if poll.error:
-        reason = str(getattr(poll.error, "reason", "error"))
-        return fields | {"failures": feed.failures + 1, "reason": reason, "error": str(poll.error)[:300]}
+        charged = {"failures": feed.failures + 1, "reason": poll.reason, "error": str(poll.error)[:300]}
+        return fields | charged
     fields |= {"failures": "", "reason": "", "error": ""}
     if poll.answer:
-        # A 304 need not repeat the validators; those of another document are worth nothing (RFC 9111, 4.3.4).
-        kept = feed if poll.unchanged == "not_modified" else Feed(feed.id, feed.url)
-        fields |= {
-            "etag": _validator(poll.answer.etag) or kept.etag,
-            "modified": _validator(poll.answer.last_modified) or kept.modified,
-        }
+        fields |= given_validators(feed, poll.answer)
         fields["body_hash"] = poll.body_hash
         fields["moving"] = _moving(feed, poll.answer, now_ms)
     if poll.parsed:
@@ -59,6 +85,31 @@ def changes(feed: Feed, poll: Poll, new: int, after: Next) -> dict[str, Any]:
     if new:
         fields |= {"found": feed.found + new, "newest": now_ms}
     return fields
+
+
+def validators(feed: Feed) -> Validators | None:
+    """What a feed can be asked with whether it changed, at the one URL that can know.
+
+    Raises:
+        Permanent: `BAD_URL`; the feed's URL is none.
+    """
+    if not feed.etag and not feed.modified:
+        return None
+    return Validators(feed.validated or str(split(feed.login.url)), feed.etag, feed.modified)
+
+
+def given_validators(feed: Feed, answer: Answer) -> dict[str, str]:
+    """The validators after a good answer (200 or 304) to a poll of `feed`, as fields of its hash.
+
+    A 304 need not repeat them; those of another document are worth nothing (RFC 9111, 4.3.4).
+    """
+    kept = feed if answer.status == 304 else Feed(feed.id, feed.url)
+    elsewhere = answer.final_url if answer.redirects else ""
+    if len(elsewhere) > MAX_VALIDATOR_CHARS:
+        return {"etag": "", "modified": "", "validated": ""}
+    etag = _validator(answer.etag) or kept.etag
+    modified = _validator(answer.last_modified) or kept.modified
+    return {"etag": etag, "modified": modified, "validated": elsewhere if etag or modified else ""}
 
 
 def _moving(feed: Feed, answer: Answer, now_ms: int) -> str:
@@ -75,7 +126,7 @@ def brought(feed: Feed, poll: Poll, *, new: int, listed: int, fresh: Sequence[Fo
     """What the schedule needs to know of a poll of `feed` (as it was before)."""
     if poll.error:
         after_s = poll.error.after_s if isinstance(poll.error, Retry) else None
-        return Brought(error=str(getattr(poll.error, "reason", "error")), retry_after_s=after_s)
+        return Brought(error=poll.reason, retry_after_s=after_s)
     answer = poll.answer
     return Brought(
         new=new,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from urllib.parse import quote
@@ -41,6 +41,8 @@ class Feed:
     etag: str = ""
     modified: str = ""
     """Last-Modified, byte for byte."""
+    validated: str = ""
+    """The URL that gave these two, when redirects lead there: to any other they say nothing."""
     body_hash: str = ""
     interval: int = 0
     """Seconds between polls at present; 0 before the first."""
@@ -82,7 +84,11 @@ class Feed:
     """Hours (GMT) in which it asks not to be polled, joined by commas."""
     skip_days: str = ""
     """Days, Monday is 0."""
+    sighted: int = 0
+    """The day (since the epoch, UTC) on which an unchanged poll last said that its links are still listed."""
     format: str = ""
+    history: str = ""
+    """What its last polls came to: see worker/feeds/history.py."""
     tags: str = ""
     """The operator's own, joined by commas."""
     headers: str = field(default="", repr=False)
@@ -126,6 +132,7 @@ class Feed:
             "headers": headers.masked(headers.parse(self.headers)),
             "password": "***" if self.password else "",
             "proxy": redact(self.proxy),
+            "validated": redact(self.validated),
         }
 
     @property
@@ -251,8 +258,8 @@ class Registry:
             if same:
                 candidate = same.decode()
                 raw = self.redis.hgetall(self.keys.feed(candidate))
-            if raw.get(b"url"):
-                return _feed(candidate, raw)
+            if feed := read(candidate, raw):
+                return feed
         return None
 
     def all(self) -> Iterator[Feed]:
@@ -265,8 +272,8 @@ class Registry:
                 for one in part:
                     pipe.hgetall(self.keys.feed(one))
                 for one, raw in zip(part, pipe.execute(), strict=True):
-                    if raw.get(b"url"):
-                        yield _feed(one, raw)
+                    if feed := read(one, raw):
+                        yield feed
 
     def registered(self) -> list[Feed]:
         """The feeds that an operator registered, by title."""
@@ -277,16 +284,20 @@ class Registry:
         return [feed.info for feed in map(self.get, ids) if feed]
 
 
-_TYPES = {f.name: f.type for f in fields(Feed)}
+def _flag(text: str) -> bool:
+    return bool(int(text))
 
 
-def _feed(feed_id_: str, raw: Mapping[bytes, bytes]) -> Feed:
-    values: dict[str, Any] = {"id": feed_id_}
+_KINDS: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "bool": _flag}
+_READERS = {f.name.encode(): (f.name, _KINDS[str(f.type)]) for f in fields(Feed) if f.name != "id"}
+
+
+def read(feed_id_: str, raw: Mapping[bytes, bytes]) -> Feed | None:
+    """The feed in a hash; None when it only stands for another one's URL, or is none."""
+    if not raw.get(b"url"):
+        return None
+    values = {}
     for name, value in raw.items():
-        field, text = name.decode(), value.decode("utf-8", "replace")
-        kind = _TYPES.get(field)
-        if kind in ("int", "bool"):
-            values[field] = (bool if kind == "bool" else int)(int(text))
-        elif kind == "str":
-            values[field] = text
-    return Feed(**values)
+        if reader := _READERS.get(name):  # an older version's fields may be there too
+            values[reader[0]] = reader[1](value.decode("utf-8", "replace"))
+    return Feed(feed_id_, **values)

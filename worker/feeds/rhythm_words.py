@@ -15,18 +15,27 @@ def describe(rhythm: Rhythm | None) -> str:
     if rhythm is None or not rhythm.links:
         return "not known yet"
     form = shape(rhythm)
-    watched = duration(rhythm.at_s - rhythm.since_s)
     parts = [
-        f"{pace_words(rhythm.links_a_day)}, from {watched} of watching",
-        f"by hour from 0 UTC {_bars(form.hours)}",
-        f"from Monday {_bars(form.weekdays)}",
+        watched_pace(rhythm),
+        f"by hour from 0 UTC {bars(form.hours)}",
+        f"from Monday {bars(form.weekdays)}",
+        silence_words(rhythm),
     ]
-    if rhythm.overdue >= 1:
-        parts.append(f"nothing for {duration(rhythm.silence * DAY_S)} of usual time")
-    return "; ".join(parts)
+    return "; ".join(part for part in parts if part)
 
 
-def _bars(factors: Sequence[float]) -> str:
+def watched_pace(rhythm: Rhythm) -> str:
+    """``about 40 links a day, from 12 days of watching``."""
+    return f"{pace_words(rhythm.links_a_day)}, from {duration(rhythm.at_s - rhythm.since_s)} of watching"
+
+
+def silence_words(rhythm: Rhythm) -> str:
+    """For how long nothing has come, when something should have; quiet nights do not count."""
+    return f"nothing for {duration(rhythm.silence * DAY_S)} of usual time" if rhythm.overdue >= 1 else ""
+
+
+def bars(factors: Sequence[float]) -> str:
+    """A bar for each factor, the highest for the largest."""
     most = max(factors)
     return "".join(_BARS[min(int(factor / most * len(_BARS)), len(_BARS) - 1)] for factor in factors)
 

@@ -29,6 +29,7 @@ from worker.feeds.websub import (
     endpoints,
     may_follow,
     request,
+    to_ask,
     wish,
 )
 
@@ -125,29 +126,42 @@ class Subscriber:
         wanted = wish(known, topic, self._public_url, self.subscriptions.clock_ms())
         if wanted is Wish.LEAVE and known:
             await self._leave(known)
-        elif wanted in (Wish.START, Wish.RENEW) and topic:
-            try:
-                await self._turn(topic.hub)
-            except Outcome:  # too many others ask this hub, or it is no host: perhaps after the next poll
-                return
-            if wanted is Wish.START or known is None:
-                known = await asyncio.to_thread(self.subscriptions.start, feed_id, topic, self._public_url)
-            await self._ask(known)
+        elif wanted is not Wish.NOTHING and topic:
+            await self._ask_in_turn(feed_id, known, topic)
 
-    async def _ask(self, known: Subscription) -> None:
-        """Ask for a subscription, encrypted if the hub can."""
+    async def _ask_in_turn(self, feed_id: str, known: Subscription | None, topic: Topic) -> None:
+        """Ask the feed's hubs until one takes it."""
+        if known and (known.leaving or not known.is_under(self._public_url)):
+            known = None
+        before = known
+        for hub in to_ask(known, topic, self.subscriptions.clock_ms()):
+            try:
+                await self._turn(hub)
+            except Outcome:  # too many others ask this hub, or it is no host: perhaps after the next poll
+                continue
+            if known is None or known.denied or (known.hub, known.topic) != (hub, topic.url):
+                one = replace(topic, hub=hub, others=())
+                known = await asyncio.to_thread(
+                    self.subscriptions.start, feed_id, one, self._public_url, before
+                )
+            if await self._ask(known):
+                return
+
+    async def _ask(self, known: Subscription) -> bool:
+        """Ask for a subscription, encrypted if the hub can. Whether there is no more to do."""
         for endpoint in endpoints(known.hub):
             asking = await asyncio.to_thread(self.subscriptions.asking, known, endpoint)
             if asking is None:
-                return
+                return True
             try:
                 await post(self.client, endpoint, "subscribe", asking)
                 log.info("subscription_asked", feed=known.feed, hub=redact(endpoint))
-                return
+                return True
             except Outcome as error:
                 after_s = error.after_s if isinstance(error, Retry) else None
                 await asyncio.to_thread(self.subscriptions.failed, asking, str(error), after_s)
                 log.warning("subscribing_failed", feed=known.feed, hub=redact(endpoint), error=str(error))
+        return False
 
     async def _leave(self, known: Subscription) -> None:
         try:

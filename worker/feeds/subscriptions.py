@@ -6,17 +6,18 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from redis import Redis
 
 from jobs.keys import Keys
-from worker.feeds.websub import DENIED_S, LEAVING_S, Subscription, Topic, encrypted, wait_s
+from worker.feeds.websub import DENIED_S, LEAVING_S, Subscription, Topic, encrypted, refusals, wait_s
 
 MAX_WORDS = 300
 """Characters of a reason or an error that are kept."""
+_BATCH = 500
 _KEPT_MS = 86_400_000
 """After its last date a subscription is still remembered for this long, to know how often it failed."""
 _TOKEN = re.compile(r"([a-z2-7]{1,32})-[A-Za-z0-9_-]{43}")
@@ -54,6 +55,17 @@ class Subscriptions:
         raw: Any = self.redis.hgetall(self.keys.websub(feed_id))
         return _subscription(feed_id, raw) if raw else None
 
+    def of(self, feed_ids: Sequence[str]) -> Iterator[Subscription]:
+        """The subscriptions of these feeds; many have none."""
+        for start in range(0, len(feed_ids), _BATCH):
+            part = feed_ids[start : start + _BATCH]
+            with self.redis.pipeline(transaction=False) as pipe:
+                for feed_id in part:
+                    pipe.hgetall(self.keys.websub(feed_id))
+                for feed_id, raw in zip(part, pipe.execute(), strict=True):
+                    if raw:
+                        yield _subscription(feed_id, raw)
+
     def of_token(self, token: str) -> Subscription | None:
         """The subscription whose callback ends in this token."""
         match = _TOKEN.fullmatch(token)
@@ -61,14 +73,26 @@ class Subscriptions:
         return known if known and hmac.compare_digest(known.token, token) else None
 
     # -- the poller's part ---------------------------------------------------------------------------------
-    def start(self, feed_id: str, topic: Topic, public_url: str) -> Subscription:
-        """A new subscription, in place of the one there may be, with a callback of its own."""
+    def start(
+        self, feed_id: str, topic: Topic, public_url: str, before: Subscription | None = None
+    ) -> Subscription:
+        """A new subscription at the topic's (first) hub, with a callback of its own.
+
+        Args:
+            before: of the same topic, in whose place it comes: what was in vain there counts on.
+        """
         token = f"{feed_id}-{secrets.token_urlsafe(32)}"
-        new = Subscription(feed_id, topic.hub, topic.url, f"{public_url}/websub/{token}")
+        callback = f"{public_url}/websub/{token}"
+        new = Subscription(feed_id, topic.hub, topic.url, callback)
+        if before and before.topic == topic.url:
+            new = replace(new, failures=before.failures, refused=" ".join(refusals(before)))
+        noted: dict[Any, Any] = {"hub": new.hub, "topic": new.topic, "callback": callback}
+        noted |= {"failures": new.failures} if new.failures else {}
+        noted |= {"refused": new.refused} if new.refused else {}
         key = self.keys.websub(feed_id)
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.delete(key)
-            pipe.hset(key, mapping={"hub": new.hub, "topic": new.topic, "callback": new.callback})
+            pipe.hset(key, mapping=noted)
             pipe.pexpire(key, _KEPT_MS)
             pipe.execute()
         return new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 
 from jobs.errors import Reason, Retry
@@ -22,11 +23,25 @@ def shared(ledger: Ledger, host_delay_s: float) -> Turn:
     async def turn(url: str) -> None:
         host = domain(url)
         wait_s = await asyncio.to_thread(ledger.reserve, host, host_delay_s, longest_wait_s=LONGEST_WAIT_S)
-        if wait_s > LONGEST_WAIT_S:
+        if await come(ledger, host, host_delay_s, wait_s) > 0:
             raise Retry(Reason.RATE_LIMITED, f"{host} is not free within {LONGEST_WAIT_S:g} s")
-        await asyncio.sleep(wait_s)
 
     return turn
+
+
+async def come(ledger: Ledger, host: str, host_delay_s: float, wait_s: float) -> float:
+    """Wait for a moment that `Ledger.reserve` gave, and until the host may really be asked then.
+
+    Returns 0 when it may, or the seconds until it may when that is too far off: the host asked for a pause
+    meanwhile, say. Nothing is to be sent then.
+    """
+    who = secrets.token_hex(8)
+    for _ in range(3):  # the lease of a poll does not last for more
+        if not 0 < wait_s <= LONGEST_WAIT_S:
+            break
+        await asyncio.sleep(wait_s)
+        wait_s = await asyncio.to_thread(ledger.ask, host, who, host_delay_s)
+    return wait_s
 
 
 def own(host_delay_s: float) -> Turn:

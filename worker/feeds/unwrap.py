@@ -121,6 +121,17 @@ RULES = (
     Rule(r"click\.linksynergy\.com", r"/", parameter("murl")),
     Rule(r"www\.awin1\.com", r"/", parameter("ued", "p")),
 )
+# Redirectors of feed services: the link says which entry it is, and only the service knows where that leads.
+_REDIRECTORS = (
+    (
+        r"feedproxy\.google\.com|(?:rss|feeds)\.[\w.-]+",
+        r"/~(?:r/|/)",
+    ),  # FeedBurner, FeedBlitz, also as publishers' own
+    (r"(?:[\w-]+\.)*feedsportal\.com", r"/"),
+    (r"(?:tracking\.)?feedpress\.(?:me|it)", r"/link/"),
+    (r"(?:www|tracking)\.pheedo\.com", r"/"),
+)
+_REDIRECTORS_COMPILED = tuple((re.compile(host), re.compile(path)) for host, path in _REDIRECTORS)
 _COMPILED = tuple((re.compile(rule.host), re.compile(rule.path), rule.take) for rule in RULES)
 
 
@@ -138,6 +149,16 @@ def is_sealed(url: str) -> bool:
     """Whether a link is wrapped in a way that only its service can undo: newer Google News article ids."""
     parts = urlsplit(url)
     return parts.hostname == "news.google.com" and bool(re.match(_GOOGLE_NEWS_PATH, parts.path))
+
+
+def leads_through_a_service(url: str) -> bool:
+    """Whether an absolute URL is of a service that only forwards readers, and does not say where to."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return is_sealed(url) or any(
+        host_pattern.fullmatch(host) and path_pattern.match(parts.path)
+        for host_pattern, path_pattern in _REDIRECTORS_COMPILED
+    )
 
 
 def _target(url: str) -> str | None:

@@ -22,6 +22,8 @@ from worker.feeds.links import web_link
 
 MAX_URL_CHARS = 2_000
 """A hub or topic with a longer URL is not worth its memory: such a feed is polled."""
+MAX_HUBS = 3
+"""Of those that a feed names, the first."""
 LEASE_S = 10 * 86_400
 """What we ask for (the Recommendation's own advice); the hub decides."""
 UNSAID_LEASE_S = 86_400
@@ -51,8 +53,16 @@ class Topic:
     """What a feed's publisher wants to be subscribed to, and where."""
 
     hub: str
+    """The first one."""
     url: str
     """The feed's own URL as its publisher writes it (``rel=self``)."""
+    others: tuple[str, ...] = ()
+    """Further hubs that would do as well (section 4)."""
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """All of them, in the publisher's order."""
+        return (self.hub, *self.others)
 
 
 class State(StrEnum):
@@ -96,6 +106,8 @@ class Subscription:
     """When it last told us of news."""
     missed: int = MISSES
     """Polls with news that it had not told us of, in a row. A hub has to tell once before it is relied on."""
+    refused: str = ""
+    """Marks of the hubs that denied this feed before this one was asked."""
 
     @property
     def token(self) -> str:
@@ -112,6 +124,10 @@ class Subscription:
             return State.ACTIVE
         return State.EXPIRED if self.until else State.ASKED
 
+    def is_under(self, public_url: str) -> bool:
+        """Whether its callback is where hubs reach us now."""
+        return self.callback.startswith(f"{public_url}/")
+
     @property
     def renew_ms(self) -> int:
         """When its lease should be renewed."""
@@ -124,7 +140,7 @@ class Subscription:
 
 # -- discovery ---------------------------------------------------------------------------------------------
 def discover(headers: Mapping[str, str], url: str, parsed: ParsedFeed | None) -> Topic | None:
-    """The hub that an answer names, and as what it knows the feed: headers, then document (section 4).
+    """The hubs that an answer names, and as what they know the feed: headers, then document (section 4).
 
     A feed that names no ``self`` is known by the URL that answered, unless that holds a secret: it is not for
     the hub.
@@ -134,17 +150,18 @@ def discover(headers: Mapping[str, str], url: str, parsed: ParsedFeed | None) ->
         url: that answered.
         parsed: its document; None when it came without one.
     """
-    named: dict[str, str] = {}
+    hubs, own = list[str](), list[str]()
     for relations, target in links(headers.get("link", "")):
         link = web_link(target, url)
-        for relation in relations & {"hub", "self"}:
-            if link:
-                named.setdefault(relation, link)
-    hub = named.get("hub") or (parsed.hub if parsed else None)
-    own = named.get("self") or (parsed.self_url if parsed else None) or (url if redact(url) == url else None)
-    if not hub or not own or max(len(hub), len(own)) > MAX_URL_CHARS:
+        if link and len(link) <= MAX_URL_CHARS:
+            hubs += [link] if "hub" in relations else []
+            own += [link] if "self" in relations else []
+    hubs = hubs or [hub for hub in (parsed.hubs if parsed else ()) if len(hub) <= MAX_URL_CHARS]
+    known_as = own[0] if own else (parsed.self_url if parsed else None) or (url if redact(url) == url else "")
+    if not hubs or not 0 < len(known_as) <= MAX_URL_CHARS:
         return None
-    return Topic(hub, own)
+    first, *others = dict.fromkeys(hubs)
+    return Topic(first, known_as, tuple(others)[: MAX_HUBS - 1])
 
 
 # -- what to do --------------------------------------------------------------------------------------------
@@ -155,7 +172,7 @@ class Wish(StrEnum):
     START = "start"
     """A new subscription, in place of the one there may be."""
     RENEW = "renew"
-    """The same once more: its lease comes to its end, or it was never granted."""
+    """Once more: its lease comes to its end, or it was never granted."""
     LEAVE = "leave"
 
 
@@ -170,13 +187,39 @@ def wish(known: Subscription | None, topic: Topic | None, public_url: str, now_m
     """
     if topic is None:
         return Wish.LEAVE if known and not known.leaving else Wish.NOTHING
-    if known is None or known.leaving or (known.hub, known.topic) != (topic.hub, topic.url):
+    if known is None or known.leaving or known.topic != topic.url or not known.is_under(public_url):
         return Wish.START
-    if not known.callback.startswith(f"{public_url}/"):
+    if known.denied:
+        return Wish.START if to_ask(known, topic, now_ms) else Wish.NOTHING
+    if known.hub not in topic.hubs:
         return Wish.START
-    if known.denied or now_ms < max(known.again, known.renew_ms):
-        return Wish.NOTHING
-    return Wish.RENEW
+    return Wish.NOTHING if now_ms < max(known.again, known.renew_ms) else Wish.RENEW
+
+
+def to_ask(known: Subscription | None, topic: Topic, now_ms: int) -> tuple[str, ...]:
+    """The hubs to ask, each if the one before refuses (section 4 leaves it to us how many are asked).
+
+    A running lease is renewed where it runs. After one that came to nothing the turn goes round, so that a
+    hub which takes requests and then does nothing does not keep us from the others.
+    """
+    if known is None or known.topic != topic.url:
+        return topic.hubs
+    if known.state(now_ms) is State.ACTIVE and known.hub in topic.hubs:
+        return (known.hub,)
+    at = topic.hubs.index(known.hub) + 1 if known.hub in topic.hubs else 0
+    denied = refusals(known)
+    return tuple(hub for hub in (*topic.hubs[at:], *topic.hubs[:at]) if mark(hub) not in denied)
+
+
+def refusals(known: Subscription) -> tuple[str, ...]:
+    """Marks of the hubs that denied a feed, its present one included."""
+    before = tuple(known.refused.split())
+    return (*before, mark(known.hub))[-MAX_HUBS:] if known.denied else before
+
+
+def mark(hub: str) -> str:
+    """A few characters to know a hub by."""
+    return hashlib.sha256(hub.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def wait_s(known: Subscription, now_ms: int) -> float:

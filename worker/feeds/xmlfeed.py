@@ -12,6 +12,7 @@ import io
 import re
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import feedparser
@@ -21,6 +22,7 @@ from worker.feeds.errors import FeedError, FeedReason
 from worker.feeds.links import is_absolute
 from worker.feeds.skips import skip_days, skip_hours
 
+MAX_RELATED = 20
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _IMAGE_PATH = re.compile(r"\.(jpe?g|png|webp|gif|avif)([?#]|$)", re.IGNORECASE)
 _EXTRAS = re.compile(r"</?(?:(?:georss|gml|geo|psc|cc|creativeCommons):\w|textInput\b)[^<>]*>", re.IGNORECASE)
@@ -55,15 +57,15 @@ def read(text: str, root: str) -> Document:
         ttl_s=_ttl_s(feed),
         skip_hours=skip_hours(text),
         skip_days=skip_days(text),
-        hub_link=_related(feed, "hub"),
-        self_link=_related(feed, "self"),
+        hub_links=tuple(_related(feed, "hub")),
+        self_link=next(_related(feed, "self"), None),
     )
 
 
-def _related(feed: Any, relation: str) -> str | None:
-    """The feed's first link (Atom's, in RSS too) of this kind."""
+def _related(feed: Any, relation: str) -> Iterator[str]:
+    """The feed's links (Atom's, in RSS too) of this kind, at most `MAX_RELATED`."""
     found = (_text(link, "href") for link in _dicts(feed, "links") if dict.get(link, "rel") == relation)
-    return next((href for href in found if href), None)
+    return islice((href for href in found if href), MAX_RELATED)
 
 
 def _ttl_s(feed: Any) -> int | None:

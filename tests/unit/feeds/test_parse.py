@@ -201,6 +201,7 @@ class TestLinks:
                 "https://news.example/real",
             ),
             ("<atom:link rel='self' href='/no'/><link>/yes</link>", "https://news.example/yes"),
+            ("<link>/a\u202egpj.1</link>", "https://news.example/a%E2%80%AEgpj.1"),
         ],
     )
     def test_usable_links(self, inside: str, url: str) -> None:

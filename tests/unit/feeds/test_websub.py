@@ -19,6 +19,7 @@ from worker.feeds.parse import parse
 from worker.feeds.schedule import Bounds, Next
 from worker.feeds.websub import (
     LEASE_S,
+    MAX_HUBS,
     MAX_LEASE_S,
     MAX_WAIT_S,
     MISSES,
@@ -31,8 +32,10 @@ from worker.feeds.websub import (
     endpoints,
     lease_s,
     may_follow,
+    refusals,
     request,
     signed,
+    to_ask,
     usable_challenge,
     wait_s,
     wish,
@@ -86,19 +89,36 @@ def test_a_long_link_header_is_read_in_time() -> None:
 
 def test_headers_come_before_the_document() -> None:
     """The hub and the feed's own name are looked for in the answer's headers, then in the document."""
-    parsed = ParsedFeed(hub="https://other.example/", self_url="https://news.example/other")
+    parsed = ParsedFeed(hubs=("https://other.example/",), self_url="https://news.example/other")
     header = '</hub>; rel="hub", </feed>; rel="self"'
     assert discover({"link": header}, "https://news.example/x", parsed) == Topic(
         "https://news.example/hub", "https://news.example/feed"
     )
-    assert discover({}, "https://news.example/x", parsed) == Topic(parsed.hub or "", parsed.self_url or "")
+    assert discover({}, "https://news.example/x", parsed) == Topic(parsed.hubs[0], parsed.self_url or "")
     assert discover({"link": "</feed>; rel=self"}, "https://news.example/x", None) is None
     assert discover({}, "https://news.example/x", ParsedFeed()) is None
 
 
+def test_further_hubs_are_kept() -> None:
+    """Those of the headers or those of the document, each once, a few of them; none that is absurdly long."""
+    named = (
+        "https://a.example/",
+        f"https://{'b' * 3000}.example/",
+        "https://a.example/",
+        "https://c.example/",
+    )
+    header = ", ".join(f"<{hub}>; rel=hub" for hub in named)
+    parsed = ParsedFeed(hubs=("https://other.example/",), self_url=TOPIC.url)
+    assert discover({"link": header}, TOPIC.url, parsed) == Topic(named[0], TOPIC.url, named[3:])
+    assert discover({}, TOPIC.url, ParsedFeed(hubs=named)) == Topic(named[0], TOPIC.url, named[3:])
+    many = discover({}, TOPIC.url, ParsedFeed(hubs=tuple(f"https://{n}.example/" for n in range(9))))
+    assert many is not None
+    assert len(many.hubs) == MAX_HUBS
+
+
 def test_a_feeds_secret_stays_from_the_hub() -> None:
     """Without a `self`, the feed is known by the URL that answered, but not by one that holds a token."""
-    parsed = ParsedFeed(hub=TOPIC.hub)
+    parsed = ParsedFeed(hubs=(TOPIC.hub,))
     assert discover({}, "https://news.example/x", parsed) == Topic(TOPIC.hub, "https://news.example/x")
     assert discover({}, "https://news.example/x?token=hunter2hunter2", parsed) is None
 
@@ -123,9 +143,9 @@ def test_rss_and_atom_name_their_hub() -> None:
             f'<{prefix}link rel="self" href="/feed"/><{prefix}link rel="hub" href="https://hub.example/"/>'
         )
         parsed = parse(document.format(named).encode(), url="https://news.example/x")
-        assert (parsed.hub, parsed.self_url) == ("https://hub.example/", "https://news.example/feed")
+        assert (parsed.hubs, parsed.self_url) == (("https://hub.example/",), "https://news.example/feed")
         without = parse(document.format("").encode(), url="https://news.example/x")
-        assert (without.hub, without.self_url) == (None, None)
+        assert (without.hubs, without.self_url) == ((), None)
 
 
 def test_json_feeds_name_their_hub() -> None:
@@ -141,7 +161,7 @@ def test_json_feeds_name_their_hub() -> None:
         "items": [{"id": "1", "url": "https://news.example/1"}],
     }
     parsed = parse(json.dumps(document).encode(), url="https://news.example/x")
-    assert (parsed.hub, parsed.self_url) == (TOPIC.hub, "https://news.example/feed.json")
+    assert (parsed.hubs, parsed.self_url) == ((TOPIC.hub,), "https://news.example/feed.json")
 
 
 # -- what to do --------------------------------------------------------------------------------------------
@@ -173,6 +193,42 @@ def test_a_request_in_vain_is_repeated_after_its_wait() -> None:
 def test_a_hub_that_denies_is_let_be() -> None:
     """Until the subscription is forgotten, a week later."""
     assert wish(replace(KNOWN, denied=1), TOPIC, PUBLIC, 10**15) is Wish.NOTHING
+
+
+A, B, C = (f"https://{name}.example/" for name in "abc")
+SEVERAL = Topic(A, TOPIC.url, (B, C))
+
+
+def test_hubs_are_asked_in_the_publishers_order() -> None:
+    """The next ones if the first refuses. After a request in vain the turn goes round: some take requests,
+    and nothing ever comes of it."""
+    assert to_ask(None, SEVERAL, 0) == (A, B, C)
+    assert to_ask(replace(KNOWN, hub=A), SEVERAL, 0) == (B, C, A)
+    assert to_ask(replace(KNOWN, hub=C), SEVERAL, 0) == (A, B, C)
+    assert to_ask(replace(KNOWN, hub="https://former.example/"), SEVERAL, 0) == (A, B, C)
+    assert to_ask(replace(KNOWN, topic="https://news.example/old"), SEVERAL, 0) == (A, B, C)
+
+
+def test_a_running_lease_is_renewed_where_it_runs() -> None:
+    """Whichever hub it is, though others are named before it; once it has run out, others have their turn."""
+    there = replace(ACTIVE, hub=B)
+    assert wish(there, SEVERAL, PUBLIC, there.verified) is Wish.NOTHING
+    assert wish(there, SEVERAL, PUBLIC, there.renew_ms) is Wish.RENEW
+    assert to_ask(there, SEVERAL, there.renew_ms) == (B,)
+    assert to_ask(there, SEVERAL, there.until) == (C, A, B)
+
+
+def test_a_hub_that_denies_gives_way_to_the_others() -> None:
+    """Each hub is let be that has denied the feed; when all have, the feed is."""
+    denied = replace(KNOWN, hub=A, denied=1)
+    assert wish(denied, SEVERAL, PUBLIC, 1) is Wish.START
+    assert to_ask(denied, SEVERAL, 1) == (B, C)
+    both = replace(KNOWN, hub=B, denied=1, refused=" ".join(refusals(denied)))
+    assert to_ask(both, SEVERAL, 1) == (C,)
+    all_of_them = replace(KNOWN, hub=C, denied=1, refused=" ".join(refusals(both)))
+    assert to_ask(all_of_them, SEVERAL, 1) == ()
+    assert wish(all_of_them, SEVERAL, PUBLIC, 1) is Wish.NOTHING
+    assert wish(all_of_them, SEVERAL, "https://elsewhere.example", 1) is Wish.START, "another callback"
 
 
 def test_a_feed_that_names_no_hub_any_more_is_unsubscribed() -> None:

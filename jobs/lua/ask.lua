@@ -1,0 +1,18 @@
+-- A request is about to be sent: may it? Slots are given ahead of time; this is asked at the last moment, so that
+-- neither a pause that the host asked for meanwhile nor two requests that came too close together get through.
+-- ARGV: host, who (a token of the caller's), delay_ms, rides (1: a redirect inside the host's domain, which only a
+--       pause stops)
+-- Returns 0 (go; it is noted), or the ms to wait.
+local host, who = ARGV[1], ARGV[2]
+local holder = redis.call('GET', K.asked(host))
+if holder and holder ~= who and (holder == PAUSE or ARGV[4] ~= '1') then
+  local ms = math.max(1, redis.call('PTTL', K.asked(host)))
+  reserve(host, now + ms)
+  return ms
+end
+local ms = delay(host, tonumber(ARGV[3]))
+if ms >= 1 then
+  redis.call('SET', K.asked(host), who, 'PX', int(ms))
+  reserve(host, now + ms)
+end
+return 0
