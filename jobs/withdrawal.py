@@ -117,7 +117,7 @@ class Withdrawal:
         return dropped
 
     def _drop_pages(self, link_id: str) -> int:
-        """Drop the pages of links that lead to the same page: they have the same text. How many there were."""
+        """Drop the pages of links that lead to the same page: they have the same text. How many."""
         dropped: Any = 0
         for some in self._kept_pages():
             with self._redis.pipeline(transaction=False) as pipe:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import structlog
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from redis import Redis
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,
+    NoPermissionError,
     ReadOnlyError,
     ResponseError,
     TimeoutError,
@@ -32,6 +33,8 @@ from redis.exceptions import (
 
 from jobs.errors import PalmyraError
 from jobs.event import Event
+from jobs.keys import Keys
+from worker.stream import Gap, entry_id, gap, gone_until
 
 BATCH = 100
 BLOCK_MS = 5_000
@@ -45,11 +48,25 @@ AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError)
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+_Entry = tuple[str, Mapping[Any, Any]]
+_Seen = TypeVar("_Seen")
+
 log = structlog.get_logger(__name__)
 
 
 class BadPosition(PalmyraError):
     """Not a place in the stream: give a time ago (30m, 2h, 7d), a stream id, `start` or `new`."""
+
+
+class Overtaken(PalmyraError):
+    """Events were trimmed from the stream before this group had read them. Subscribing again goes on after them."""
+
+    def __init__(self, group: str, missed: Gap) -> None:
+        super().__init__(
+            f"Group {group!r} was overtaken: events after {missed.after} were trimmed before it had read them, up "
+            f"to {missed.until}. Subscribe again to go on after that."
+        )
+        self.missed = missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,7 @@ def subscribe(
     where: Callable[[Mapping[str, Any]], bool] | None = None,
     take_over_s: float = TAKE_OVER_S,
     follow: bool = True,
+    overtaken: Callable[[Gap], None] | None = None,
 ) -> Iterator[Event]:
     """The events as one consumer of a group, oldest first; each is acknowledged when the next is asked for.
 
@@ -107,17 +125,25 @@ def subscribe(
         since: where a group that does not exist yet begins, see `position`.
         where: whether an event's data is wanted; others are acknowledged unseen.
         follow: wait for more at the end; else end there.
+        overtaken: called when events are gone that the group has not read, before what comes after them; None
+            raises `Overtaken` instead. Palmyra itself trims nothing that a group has yet to read, but an
+            operator may.
 
     Raises:
+        Overtaken: once for each gap, unless `overtaken` is given.
         BadPosition: `since` is not a place in the stream.
         RedisError: Redis refuses (a wrong password, a command that is not allowed).
     """
-    reader = _Reader(redis, f"{namespace}:articles", group, consumer or socket.gethostname(), position(since))
+    reader = _Reader(redis, Keys(namespace), group, consumer or socket.gethostname(), position(since))
     for batch in reader.batches(take_over_s, follow=follow):
-        for entry_id, event in batch:
+        if batch.missed:
+            if overtaken is None:
+                raise Overtaken(group, batch.missed)
+            overtaken(batch.missed)
+        for entry, event in batch.events:
             if event is not None and (where is None or where(event.data.model_dump(mode="json"))):
                 yield event
-            reader.acknowledge(entry_id)
+            reader.acknowledge(entry)
 
 
 def lag(redis: Redis, group: str, *, namespace: str = "palmyra") -> Lag | None:
@@ -138,62 +164,116 @@ def lag(redis: Redis, group: str, *, namespace: str = "palmyra") -> Lag | None:
     return Lag(found.get("lag"), int(found["pending"]), behind_ms / 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one reading gave."""
+
+    events: list[tuple[str, Event | None]]
+    """Stream ids, with None for what holds no event (any more)."""
+    missed: Gap | None = None
+    """What is gone before these, or of these."""
+
+
 class _Reader:
     """One consumer's reading, over outages."""
 
-    def __init__(self, redis: Redis, stream: str, group: str, consumer: str, start: str) -> None:
-        self._redis, self._stream, self._group, self._consumer = redis, stream, group, consumer
-        self._start = start
+    def __init__(self, redis: Redis, keys: Keys, group: str, consumer: str, start: str) -> None:
+        self._redis, self._keys, self._group, self._consumer = redis, keys, group, consumer
+        self._stream, self._start = keys.stream, start
+        self._sees_gaps = True
 
-    def batches(self, take_over_s: float, *, follow: bool) -> Iterator[list[tuple[str, Event | None]]]:
+    def batches(self, take_over_s: float, *, follow: bool) -> Iterator[_Batch]:
         self._patiently(self._create)
         after = "0"
         while batch := self._patiently(partial(self._read, after, 0)):
             after = batch[-1][0]
-            yield batch
+            yield self._without_trimmed(batch)
         looked_at = -take_over_s
+        missed: Gap | None = None
         while True:
             if time.monotonic() - looked_at >= take_over_s / 2:
                 looked_at = time.monotonic()
                 yield from self._left_by_others(take_over_s)
+            missed = missed or self._gap()
             batch = self._patiently(lambda: self._read(">", BLOCK_MS if follow else 0))
             if batch:
-                yield batch
+                yield _Batch([(entry, _event(entry, fields)) for entry, fields in batch], missed)
+                missed = None
             elif not follow:
                 return
+
+    def _without_trimmed(self, batch: list[_Entry]) -> _Batch:
+        """What was given before; of what is gone by now, the trimmed part is told as missed."""
+        gone = [entry for entry, fields in batch if not fields]
+        for entry in gone:
+            self.acknowledge(entry)
+        left = [(entry, _event(entry, fields)) for entry, fields in batch if fields]
+        return _Batch(left, self._trimmed(gone))
+
+    def _trimmed(self, gone: list[str]) -> Gap | None:
+        """Those of these entries that were trimmed; the others were withdrawn."""
+        until = self._watch(lambda: gone_until(self._redis, self._keys)) if gone else None
+        trimmed = [entry for entry in gone if until and entry_id(entry) <= until]
+        return Gap(after=trimmed[0], until=trimmed[-1]) if trimmed else None
+
+    def _gap(self) -> Gap | None:
+        return self._watch(lambda: gap(self._redis, self._keys, self._group))
+
+    def _watch(self, ask: Callable[[], _Seen]) -> _Seen | None:
+        """Ask for what a consumer that may only read its stream is not told: then nobody can say."""
+        if not self._sees_gaps:
+            return None
+        try:
+            return cast("_Seen | None", self._patiently(ask))
+        except NoPermissionError:
+            self._sees_gaps = False
+            log.warning("subscription_sees_no_gaps", group=self._group, because="its user may not look")
+            return None
 
     def acknowledge(self, entry_id: str) -> None:
         self._patiently(lambda: self._redis.xack(self._stream, self._group, entry_id))
 
-    def _left_by_others(self, take_over_s: float) -> Iterator[list[tuple[str, Event | None]]]:
+    def _left_by_others(self, take_over_s: float) -> Iterator[_Batch]:
         cursor = "0-0"
         while True:
             answer: Any = self._patiently(partial(self._claim, cursor, int(take_over_s * 1000)))
             cursor = _text(answer[0])
-            if batch := [_read(entry) for entry in answer[1]]:
+            # What is gone: Redis 6.2 has nothing in its place, and gives it when we ask for what is ours.
+            batch = [_entry(one) for one in answer[1] if one[0] is not None]
+            missed = self._trimmed([_text(one) for one in answer[2]] if len(answer) > 2 else [])
+            if batch or missed:
                 log.info("events_taken_over", group=self._group, events=len(batch))
-                yield batch
+                found = self._without_trimmed(batch)
+                yield _Batch(found.events, missed or found.missed)
             if cursor == "0-0":
                 return
 
     def _claim(self, cursor: str, idle_ms: int) -> Any:
         return self._redis.xautoclaim(self._stream, self._group, self._consumer, idle_ms, cursor, count=BATCH)
 
-    def _read(self, after: str, block_ms: int) -> list[tuple[str, Event | None]]:
+    def _read(self, after: str, block_ms: int) -> list[_Entry]:
         reply: Any = self._redis.xreadgroup(
             self._group, self._consumer, {self._stream: after}, count=BATCH, block=block_ms or None
         )
         entries = reply[0][1] if isinstance(reply, list) and reply else []
         if isinstance(reply, dict):  # RESP 3
             entries = [entry for part in next(iter(reply.values()), []) for entry in part]
-        return [_read(entry) for entry in entries]
+        return [_entry(entry) for entry in entries]
 
     def _create(self, start: str | None = None) -> None:
         try:
-            self._redis.xgroup_create(self._stream, self._group, id=start or self._start, mkstream=True)
+            self._redis.xgroup_create(self._stream, self._group, id=self._from(start), mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+    def _from(self, start: str | None) -> str:
+        """Where the group begins. Not before what is gone already: that is no gap for it."""
+        start = start or self._start
+        if start == "$" or not self._redis.exists(self._stream):
+            return start
+        until = self._watch(lambda: gone_until(self._redis, self._keys))
+        return f"{until[0]}-{until[1]}" if until and until > entry_id(start) else start
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         wait_s = FIRST_WAIT_S
@@ -212,17 +292,18 @@ class _Reader:
                 self._create("0")
 
 
-def _read(entry: Any) -> tuple[str, Event | None]:
-    """Stream id and event; None for an entry that was trimmed meanwhile, or that holds no event."""
-    entry_id, fields = _text(entry[0]), entry[1]
-    if not fields:
-        return entry_id, None
+def _entry(raw: Any) -> _Entry:
+    return _text(raw[0]), raw[1] or {}
+
+
+def _event(entry: str, fields: Mapping[Any, Any]) -> Event | None:
+    """The event of a stream entry; None when it holds none."""
     raw = fields.get(b"event") or fields.get("event") or b""
     try:
-        return entry_id, Event.model_validate_json(raw)
+        return Event.model_validate_json(raw)
     except ValidationError as error:
-        log.error("event_unreadable", entry=entry_id, errors=error.error_count())
-        return entry_id, None
+        log.error("event_unreadable", entry=entry, errors=error.error_count())
+        return None
 
 
 def _text(value: Any) -> str:

@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     )
     keep_pages: float = Field(3, gt=0, le=3650, description="Days a fetched page is kept.")
     keep_stream: float = Field(7, gt=0, le=3650, description="Days an event stays on the stream.")
+    keep_stream_bytes: int = Field(
+        0,
+        ge=0,
+        description="Bytes of memory that the stream may take: what all groups have read goes earlier. 0: any.",
+    )
     keep_ledger: float = Field(90, gt=0, le=3650, description="Days a finished link is remembered.")
     web_host: str = Field("127.0.0.1", description="Address the web process listens on.")
     web_port: int = Field(8000, ge=0, le=65535, description="Port the web process listens on.")

@@ -47,6 +47,7 @@ class Dispatcher:
         *,
         host_delay_s: float,
         keep_stream_days: float,
+        keep_stream_bytes: int = 0,
         pages_per_worker: int = PAGES_PER_WORKER,
     ) -> None:
         self.ledger = ledger
@@ -55,6 +56,7 @@ class Dispatcher:
         self._dead_job = dead_job
         self._host_delay_s = host_delay_s
         self._keep_stream_days = keep_stream_days
+        self._keep_stream_bytes = keep_stream_bytes
         self._pages_per_worker = pages_per_worker
         self._capacity: dict[str, int] = dict.fromkeys(STAGES, 0)
         self._capacity_at = self._tidied_at = float("-inf")
@@ -142,7 +144,12 @@ class Dispatcher:
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:
             self._tidied_at = time.monotonic()
-            trim(self.redis, self.ledger.keys.stream, keep_days=self._keep_stream_days)
+            trim(
+                self.redis,
+                self.ledger.keys,
+                keep_days=self._keep_stream_days,
+                keep_bytes=self._keep_stream_bytes,
+            )
             for queue in self.queues.values():
                 tidy(queue)
 

@@ -176,4 +176,5 @@ def dispatcher(settings: Settings, redis: Redis) -> Dispatcher:
         dead_job_maker(redis, keys(settings)),
         host_delay_s=settings.host_delay,
         keep_stream_days=settings.keep_stream,
+        keep_stream_bytes=settings.keep_stream_bytes,
     )

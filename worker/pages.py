@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redis import Redis
@@ -25,7 +25,7 @@ class Kept:
 
     link: Record
     page: Page
-    """Its body is empty."""
+    """Without its body, and without what the feed said: there may be many of these."""
     body_bytes: int
     stored_bytes: int
     """What it costs in Redis, compressed, with its head."""
@@ -67,7 +67,7 @@ def _peek(redis: Redis, keys: Keys, link: Record, head: bytes, size: int) -> tup
             peeked = (page, len(page.body)) if page else None
     except ValueError:
         return None
-    return peeked
+    return (replace(peeked[0], body=b"", entry=None), peeked[1]) if peeked else None
 
 
 def whole(redis: Redis, keys: Keys, link_id: str) -> Page | None:

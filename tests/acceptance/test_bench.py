@@ -81,3 +81,33 @@ def test_latency_follows_each_article_through_its_steps(tmp_path: Path) -> None:
         assert 0 < article["extract_ms"] < article["total_ms"]
     assert 0 < result["p50"]["own_ms"] <= result["p99"]["own_ms"]
     assert result["p50"]["own_ms"] < 1000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_poll_measures_a_poller_on_many_feeds(tmp_path: Path) -> None:
+    """Each kind of answer is measured on its own, with all that it costs; sizes are those of keys."""
+    result = bench(tmp_path, "poll", "--feeds", "20,40", "--seconds", "3")
+    assert [run["feeds"] for run in result["runs"]] == [20, 40]
+    for run in result["runs"]:
+        kinds = run["kinds"]
+        assert set(kinds) == {"not_modified", "same_body", "changed"}
+        for kind in kinds.values():
+            assert kind["polls"] > 0
+            assert kind["polls_per_core"] > 0
+            assert kind["redis_round_trips"] < kind["redis_commands"]
+        assert kinds["changed"]["parser_cpu_ms"] > kinds["not_modified"]["parser_cpu_ms"] == 0
+        assert kinds["changed"]["redis_commands_by_name"]["rpush"] >= 0.9, "each poll brings a new link"
+        assert "rpush" not in kinds["not_modified"]["redis_commands_by_name"]
+        assert run["client_alone"]["polls"] > 0
+        assert 300 < run["redis_bytes"]["feed"] < 3_000
+        assert 20 < run["redis_bytes"]["remembered_link"] < 300
+        assert all(0 < run["pss_mib"][name] <= run["rss_mib"][name] for name in ("poller", "parser"))
+
+
+@pytest.mark.parametrize("feeds", ["", "many", "1000,", "9", "60000", "-5"])
+def test_poll_says_which_numbers_of_feeds_it_takes(feeds: str) -> None:
+    """A number that is none is a usage error, before anything is started."""
+    done = subprocess.run([*PALMYRA, "bench", "poll", "--feeds", feeds], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "from 10 to 50,000" in " ".join(done.stderr.split())

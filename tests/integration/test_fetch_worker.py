@@ -27,7 +27,7 @@ from jobs.ledger import Ledger
 from jobs.link import OUTCOMES, Found, Story
 from jobs.urls import link_id
 from tests.calls import HTML
-from tests.server import Request, Response, TestServer
+from tests.server import Response, TestServer
 from worker.dead_job import dead_job_maker
 from worker.dispatch import Dispatcher
 from worker.embedded import EmbeddedRedis
@@ -49,6 +49,7 @@ class World:
     folder: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     halt: threading.Event = field(default_factory=threading.Event)
+    dispatching: threading.Thread | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -68,7 +69,7 @@ class World:
                 [sys.executable, "-m", "worker.cli", "work", "fetch"], env=environment, stdout=log, stderr=log
             )
         self.processes.append(process)
-        self.wait(lambda: self.state() is not None and self.state().pid == process.pid)  # type: ignore[union-attr]
+        self.wait(lambda: self.state() is not None and self.state().pid == process.pid)
         return process
 
     def give(self, count: int, path: str = "page") -> list[str]:
@@ -83,7 +84,8 @@ class World:
         one = Dispatcher(
             self.ledger, dead_job_maker(self.redis, self.keys), host_delay_s=0, keep_stream_days=1
         )
-        threading.Thread(target=one.run, args=(self.halt,), daemon=True).start()
+        self.dispatching = threading.Thread(target=one.run, args=(self.halt,), daemon=True)
+        self.dispatching.start()
 
     def state(self) -> Any:
         """The worker, as the dashboard shows it."""
@@ -120,39 +122,28 @@ def world(redis_server: EmbeddedRedis, redis: Redis, keys: Keys, tmp_path: Path)
         site.route("/robots.txt", Response(status=404))
         yield one
         one.halt.set()
+        if one.dispatching:
+            one.dispatching.join(PATIENCE_S)
         for process in one.processes:
             process.kill()
             process.wait()
 
 
-class Gate:
-    """Pages that are not answered before the test says so."""
+def hold(world: World, count: int) -> tuple[threading.Event, list[str]]:
+    """So many downloads that are under way, and what lets them end."""
+    gate = threading.Event()
 
-    def __init__(self) -> None:
-        self.open = threading.Event()
-
-    def __call__(self, request: Request) -> Response:
-        return Response(body=HTML) if self.open.is_set() else Response(body=self._later, framing="close")
-
-    def _later(self) -> Iterator[bytes]:
-        while not self.open.is_set():
+    def body() -> Iterator[bytes]:
+        while not gate.is_set():
             yield b" "
         yield HTML
 
-
-def hold(world: World, count: int, path: str = "held") -> tuple[Gate, list[str]]:
-    """So many downloads that are under way until the gate opens."""
-    gate = Gate()
     for n in range(count):
-        world.site.route(f"/{path}/{n}", gate_of(gate))
-    links = world.give(count, path)
-    world.wait(lambda: all(world.story(link).state == "running" for link in links))
-    world.wait(lambda: sum(p.startswith(f"/{path}/") for p in world.site.paths) >= count)
+        world.site.route(f"/held/{n}", Response(body=body, drip_s=0.05))
+    links = world.give(count, "held")
+    world.wait(lambda: sum(path.startswith("/held/") for path in world.site.paths) >= count)
+    assert all(world.story(link).state == "running" for link in links)
     return gate, links
-
-
-def gate_of(gate: Gate) -> Callable[[Request], Response]:
-    return lambda _: Response(body=gate._later, drip_s=0.05)
 
 
 @pytest.mark.timeout(120)
@@ -167,7 +158,7 @@ def test_the_dashboard_shows_every_job_that_runs(world: World) -> None:
     one = Worker.find_by_key(f"rq:worker:{state.name}", connection=world.redis, serializer=JSONSerializer)
     assert one is not None
     assert {e.job_id for e in one.get_current_executions()} == {world.job(link) for link in links}
-    gate.open.set()
+    gate.set()
     world.wait(lambda: world.stored(*links))
     world.wait(lambda: world.state().state == "idle" and not world.state().running)
     assert world.state().succeeded == len(links)
@@ -175,6 +166,7 @@ def test_the_dashboard_shows_every_job_that_runs(world: World) -> None:
     assert world.redis.llen(f"rq:queue:{world.keys.queue(FETCH)}:intermediate") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_full_worker_takes_no_more(world: World) -> None:
     """Jobs for which no thread is free stay in the queue; signs of life go on; each is run in its turn."""
@@ -187,7 +179,7 @@ def test_a_full_worker_takes_no_more(world: World) -> None:
     assert len(world.state().running) == CONCURRENCY
     ttl_s: Any = world.redis.ttl(f"rq:worker:{world.state().name}")
     assert 60 < ttl_s <= 200
-    gate.open.set()
+    gate.set()
     world.wait(lambda: world.stored(*more))
 
 
@@ -211,7 +203,7 @@ def test_one_job_of_many_is_stopped(world: World) -> None:
         world.wait(lambda name=name: status(world, name) == "stopped")  # type: ignore[misc]
     assert all(world.story(link).state == "running" for link in others)
     assert len(world.state().running) == len(others)
-    gate.open.set()
+    gate.set()
     world.wait(lambda: world.stored(*others))
     assert world.balances()
 
@@ -239,6 +231,7 @@ def test_nonsense_on_the_command_channel_is_passed_over(world: World) -> None:
     assert process.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_worker_that_was_forgotten_signs_on_again(world: World) -> None:
     """A machine that slept finds its worker's keys expired: it is there again, and gets work."""
@@ -254,6 +247,7 @@ def test_a_worker_that_was_forgotten_signs_on_again(world: World) -> None:
     world.wait(lambda: world.stored(*links))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_sigterm_lets_short_downloads_finish(world: World) -> None:
     """Warm: what ends within seconds is stored, and the worker signs off."""
@@ -261,7 +255,7 @@ def test_sigterm_lets_short_downloads_finish(world: World) -> None:
     world.dispatch()
     gate, links = hold(world, 8)
     process.send_signal(signal.SIGTERM)
-    gate.open.set()
+    gate.set()
     assert process.wait(PATIENCE_S) == 0
     assert world.stored(*links)
     assert not world.redis.smembers("rq:workers")
@@ -282,12 +276,13 @@ def test_sigterm_in_the_middle_hands_everything_back(world: World) -> None:
     assert {world.story(link).state for link in links} == {"ready"}
     assert world.ledger.in_stages()["fetch_leased"] == 0
     assert world.balances()
-    gate.open.set()
+    gate.set()
     world.start()
     world.wait(lambda: world.stored(*links))
     assert world.balances()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_second_signal_waits_for_nothing(world: World) -> None:
     """Cold: the downloads are handed back at once, just as well."""
@@ -298,7 +293,8 @@ def test_a_second_signal_waits_for_nothing(world: World) -> None:
     time.sleep(1.2)  # sooner, it would count as an echo
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 0
-    assert {world.story(link).state for link in links} == {"ready"}
+    # The dispatcher may not have noticed yet, and have sent some out again, to whoever comes next.
+    assert {world.story(link).state for link in links} <= {"ready", "leased"}
     assert world.balances()
 
 
@@ -312,7 +308,7 @@ def test_sigkill_loses_nothing(world: World) -> None:
     process.kill()
     process.wait()
     assert world.balances()
-    gate.open.set()
+    gate.set()
     leases = world.keys.leases(FETCH)
     held: Any = world.redis.zrange(leases, 0, -1)
     assert {member.decode() for member in held} >= set(links)

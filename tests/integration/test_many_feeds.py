@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 from redis import Redis
 
 from jobs.entry import ParsedFeed
@@ -25,7 +26,7 @@ from worker.feeds.poller import LEASE_S, PARSERS, POLLS_AT_A_TIME
 from worker.feeds.registry import feed_id
 
 FEEDS, ROUNDS = 30, 20
-LEAK_BYTES = 400
+LEAK_BYTES = 300
 """A poll that stays behind is several times that: its answer's headers alone are."""
 SLOWLY = "x-slowly"
 
@@ -115,7 +116,8 @@ def test_memory_stays_flat(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     def done() -> bool:
         if waiting(world):
             return False
-        world.server.requests.clear()
+        world.server.requests.clear()  # what the test itself keeps, and `World.run`
+        structlog.get_config()["processors"][0].entries.clear()
         world.redis.zadd(world.keys.feeds, dict.fromkeys(ids, 0))
         gc.collect()
         sizes.append(tracemalloc.get_traced_memory()[0])
@@ -127,8 +129,9 @@ def test_memory_stays_flat(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     finally:
         tracemalloc.stop()
     assert not world.raised()
-    half = ROUNDS // 2
-    assert (sizes[-1] - sizes[half]) / (FEEDS * (ROUNDS - half)) < LEAK_BYTES, sizes
+    # The least of some rounds: what is held for a moment differs from round to round.
+    grown = min(sizes[-5:]) - min(sizes[5:10])
+    assert grown / (FEEDS * (ROUNDS - 10)) < LEAK_BYTES, sizes
 
 
 def test_reservations_made_together_are_in_turn(redis: Redis, keys: Keys) -> None:

@@ -37,61 +37,61 @@ def read(redis: Redis, stream: str, group: str, count: int) -> list[bytes]:
     return [entry_id for entry_id, _ in got[0][1]] if got else []
 
 
-def test_old_events_go(redis: Redis, stream: str) -> None:
+def test_old_events_go(redis: Redis, keys: Keys, stream: str) -> None:
     """Without groups, age alone decides; a second call finds nothing to do."""
-    assert trim(redis, stream, keep_days=KEEP_DAYS) == 3
+    assert trim(redis, keys, keep_days=KEEP_DAYS) == 3
     assert left(redis, stream) == list(range(3, 10))
-    assert trim(redis, stream, keep_days=KEEP_DAYS) == 0
+    assert trim(redis, keys, keep_days=KEEP_DAYS) == 0
 
 
-def test_part_days_count(redis: Redis, stream: str) -> None:
+def test_part_days_count(redis: Redis, keys: Keys, stream: str) -> None:
     """PALMYRA_KEEP_STREAM may be half a day."""
-    trim(redis, stream, keep_days=0.5)
+    trim(redis, keys, keep_days=0.5)
     assert left(redis, stream) == []
 
 
 def test_no_stream_is_no_error(redis: Redis, keys: Keys) -> None:
     """Before the first event there is nothing to trim, and none is made."""
-    assert trim(redis, keys.stream, keep_days=KEEP_DAYS) == 0
+    assert trim(redis, keys, keep_days=KEEP_DAYS) == 0
     assert not redis.exists(keys.stream)
 
 
-def test_what_a_group_has_not_read_stays(redis: Redis, stream: str) -> None:
+def test_what_a_group_has_not_read_stays(redis: Redis, keys: Keys, stream: str) -> None:
     """A consumer that was away for ten days misses nothing."""
     redis.xgroup_create(stream, "slow", id="0")
-    assert trim(redis, stream, keep_days=KEEP_DAYS) == 0
+    assert trim(redis, keys, keep_days=KEEP_DAYS) == 0
     redis.xack(stream, "slow", *read(redis, stream, "slow", 2))
-    assert trim(redis, stream, keep_days=KEEP_DAYS) == 2
+    assert trim(redis, keys, keep_days=KEEP_DAYS) == 2
     assert left(redis, stream) == list(range(2, 10))
 
 
-def test_what_was_read_but_not_acknowledged_stays(redis: Redis, stream: str) -> None:
+def test_what_was_read_but_not_acknowledged_stays(redis: Redis, keys: Keys, stream: str) -> None:
     """A consumer that died over an event gets it again; what came after it waits too."""
     redis.xgroup_create(stream, "group", id="0")
     ids = read(redis, stream, "group", 10)
     redis.xack(stream, "group", ids[0], ids[2])
-    trim(redis, stream, keep_days=KEEP_DAYS)
+    trim(redis, keys, keep_days=KEEP_DAYS)
     assert left(redis, stream) == list(range(1, 10))
     redis.xack(stream, "group", ids[1])
-    trim(redis, stream, keep_days=KEEP_DAYS)
+    trim(redis, keys, keep_days=KEEP_DAYS)
     assert left(redis, stream) == list(range(3, 10))
 
 
-def test_the_slowest_group_decides(redis: Redis, stream: str) -> None:
+def test_the_slowest_group_decides(redis: Redis, keys: Keys, stream: str) -> None:
     """However many there are, and in whatever order they were made."""
     for group in ("fast", "slow", "newest"):
         redis.xgroup_create(stream, group, id="$" if group == "newest" else "0")
     redis.xack(stream, "fast", *read(redis, stream, "fast", 10))
     redis.xack(stream, "slow", *read(redis, stream, "slow", 1))
-    trim(redis, stream, keep_days=KEEP_DAYS)
+    trim(redis, keys, keep_days=KEEP_DAYS)
     assert left(redis, stream) == list(range(1, 10))
 
 
-def test_a_group_that_is_removed_holds_nothing_back(redis: Redis, stream: str) -> None:
+def test_a_group_that_is_removed_holds_nothing_back(redis: Redis, keys: Keys, stream: str) -> None:
     """That is how an operator gives up a consumer for good."""
     redis.xgroup_create(stream, "gone", id="0")
     redis.xgroup_destroy(stream, "gone")
-    assert trim(redis, stream, keep_days=KEEP_DAYS) == 3
+    assert trim(redis, keys, keep_days=KEEP_DAYS) == 3
 
 
 def test_events_of_one_millisecond_are_told_apart(redis: Redis, keys: Keys) -> None:
@@ -100,7 +100,7 @@ def test_events_of_one_millisecond_are_told_apart(redis: Redis, keys: Keys) -> N
         redis.xadd(keys.stream, {"n": number}, id=f"1000-{number}")
     redis.xgroup_create(keys.stream, "group", id="0")
     redis.xack(keys.stream, "group", *read(redis, keys.stream, "group", 1))
-    trim(redis, keys.stream, keep_days=KEEP_DAYS)
+    trim(redis, keys, keep_days=KEEP_DAYS)
     assert left(redis, keys.stream) == [1, 2]
 
 
@@ -124,5 +124,5 @@ def test_nothing_that_is_needed_is_ever_trimmed(
         if done:
             redis.xack(keys.stream, f"g{name}", *done)
         needed |= set(range(12)) - {number for number in acknowledged if number < count}
-    trim(redis, keys.stream, keep_days=KEEP_DAYS)
+    trim(redis, keys, keep_days=KEEP_DAYS)
     assert left(redis, keys.stream) == list(range(min(needed, default=12), 12))

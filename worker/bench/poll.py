@@ -18,6 +18,7 @@ from worker.bench.poll_documents import LISTED
 from worker.bench.poll_seed import seed
 from worker.bench.poll_server import MODES, NOT_MODIFIED
 from worker.bench.poll_world import World, world
+from worker.bench.whole import DidNotFinish
 from worker.feeds.poller import POLLS_AT_A_TIME
 
 FEEDS = (1_000, 10_000)
@@ -160,6 +161,8 @@ def of_polls(before: Moment, after: Moment, polls: int, looks: int) -> Figures:
 
 
 def _rates(polls: int, wall_s: float, cpu_s: float) -> Figures:
+    if not polls or not cpu_s:
+        raise DidNotFinish(f"{polls} polls in {wall_s:.0f} s are too few to say anything: try --seconds")
     return {
         "polls": polls,
         "polls_per_s": polls / wall_s,

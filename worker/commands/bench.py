@@ -123,7 +123,7 @@ def poll(
         str, typer.Option(metavar="N,N", help="How many feeds, one run each; up to 50,000.")
     ] = "1000,10000",
     seconds: Annotated[
-        float, typer.Option(min=1, max=3600, help="How long each kind of answer is measured.")
+        float, typer.Option(min=3, max=3600, help="How long each kind of answer is measured.")
     ] = 12,
     json_file: JsonOption = None,
 ) -> None:

@@ -131,6 +131,8 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "link", story.link_id
     yield "url", story.url
     yield "state", state(story)
+    if story.withdrawn_ms:
+        yield "withdrawn", f"{table.when(story.withdrawn_ms)} UTC, for good"
     if story.final_url and story.final_url != story.url:
         yield "final url", story.final_url
     if story.duplicate_of:

@@ -57,6 +57,8 @@ def article(article_id: str) -> str:
     if not re.fullmatch(ID_PATTERN, article_id):
         abort(404, "That is not the id of an article.")
     story = here.ledger.story(article_id)
+    if story and story.withdrawn_ms:
+        abort(410, "This article was withdrawn.")
     entry, event = newest_event(here.redis, here.keys, article_id)
     shown = card(entry, event) if event else None
     if event is None or shown is None:

@@ -88,13 +88,24 @@ function tell(cards) {
   said.textContent = cards.length === 1 ? `New: ${last.headline}, ${last.source}` : `${cards.length} new articles`;
 }
 
+function remove(id) {
+  wire.querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove();
+}
+
+function withdraw(id) {
+  waiting = waiting.filter((card) => card.id !== id);
+  if (!waiting.length) more.hidden = true;
+  remove(id); // at once, also from a page that is paused
+  document.getElementById("empty").hidden = wire.children.length > 0;
+}
+
 function flush() {
   const cards = [...new Map(waiting.map((card) => [card.id, card])).values()].slice(-MOST_SHOWN);
   waiting = [];
   more.hidden = true;
   for (const card of cards) {
-    wire.querySelector(`[data-id="${CSS.escape(card.id)}"]`)?.remove();
-    if (card.kind !== "withdrawn") wire.prepend(build(card));
+    remove(card.id);
+    wire.prepend(build(card));
   }
   while (wire.children.length > MOST_SHOWN) wire.lastElementChild.remove();
   document.getElementById("empty").hidden = wire.children.length > 0;
@@ -110,6 +121,7 @@ function show() {
 }
 
 function arrive(card) {
+  if (card.kind === "withdrawn") return withdraw(card.id);
   waiting.push(card);
   if (waiting.length > 10 * MOST_SHOWN) waiting = waiting.slice(-5 * MOST_SHOWN);
   if (scheduled) return;
