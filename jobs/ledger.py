@@ -231,8 +231,9 @@ class Ledger(LedgerView):
         return Handout(leases, hopeless, int(wait) if int(wait) >= 0 else None)
 
     def wait_for_work(self, timeout_s: float) -> None:
-        """Block until something became due or has room, at most `timeout_s`."""
-        self.redis.blpop([self.keys.wake], timeout=timeout_s)
+        """Block until something became due or has room, at most `timeout_s` (and no less than 2 ms)."""
+        # Redis 6.2 cuts a timeout of one millisecond to zero, which is for ever.
+        self.redis.blpop([self.keys.wake], timeout=max(timeout_s, 0.002))
 
     # -- jobs ----------------------------------------------------------------------------------------------
     def begin(self, link_id: str, stage: str, attempt: int, worker: str) -> Begun | None:

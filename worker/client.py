@@ -11,6 +11,7 @@ An event whose loop body raised, or whose process died, comes again. Needs only 
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import time
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import structlog
 from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import (
@@ -34,7 +34,7 @@ from redis.exceptions import (
 from jobs.errors import PalmyraError
 from jobs.event import Event
 from jobs.keys import Keys
-from worker.stream import Gap, entry_id, gap, gone_until
+from worker.stream import Gap, entry_id, gap, gone_until, id_before
 
 BATCH = 100
 BLOCK_MS = 5_000
@@ -51,7 +51,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _Entry = tuple[str, Mapping[Any, Any]]
 _Seen = TypeVar("_Seen")
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class BadPosition(PalmyraError):
@@ -59,12 +59,12 @@ class BadPosition(PalmyraError):
 
 
 class Overtaken(PalmyraError):
-    """Events were trimmed from the stream before this group had read them. Subscribing again goes on after them."""
+    """Events were trimmed from the stream before this group had read them. Subscribing again goes on."""
 
     def __init__(self, group: str, missed: Gap) -> None:
         super().__init__(
-            f"Group {group!r} was overtaken: events after {missed.after} were trimmed before it had read them, up "
-            f"to {missed.until}. Subscribe again to go on after that."
+            f"Group {group!r} was overtaken: events after {missed.after} and up to {missed.until} were trimmed "
+            "before it had read them. Subscribe again to go on after that."
         )
         self.missed = missed
 
@@ -125,9 +125,9 @@ def subscribe(
         since: where a group that does not exist yet begins, see `position`.
         where: whether an event's data is wanted; others are acknowledged unseen.
         follow: wait for more at the end; else end there.
-        overtaken: called when events are gone that the group has not read, before what comes after them; None
-            raises `Overtaken` instead. Palmyra itself trims nothing that a group has yet to read, but an
-            operator may.
+        overtaken: called when events are gone that the group has not read, before what comes after;
+            without it `Overtaken` is raised. Palmyra itself trims nothing that a group has yet to read, but
+            an operator may.
 
     Raises:
         Overtaken: once for each gap, unless `overtaken` is given.
@@ -214,7 +214,7 @@ class _Reader:
         """Those of these entries that were trimmed; the others were withdrawn."""
         until = self._watch(lambda: gone_until(self._redis, self._keys)) if gone else None
         trimmed = [entry for entry in gone if until and entry_id(entry) <= until]
-        return Gap(after=trimmed[0], until=trimmed[-1]) if trimmed else None
+        return Gap(after=id_before(trimmed[0]), until=trimmed[-1]) if trimmed else None
 
     def _gap(self) -> Gap | None:
         return self._watch(lambda: gap(self._redis, self._keys, self._group))
@@ -227,7 +227,7 @@ class _Reader:
             return cast("_Seen | None", self._patiently(ask))
         except NoPermissionError:
             self._sees_gaps = False
-            log.warning("subscription_sees_no_gaps", group=self._group, because="its user may not look")
+            log.warning("group %r is told of no gaps: its Redis user may not look", self._group)
             return None
 
     def acknowledge(self, entry_id: str) -> None:
@@ -242,7 +242,7 @@ class _Reader:
             batch = [_entry(one) for one in answer[1] if one[0] is not None]
             missed = self._trimmed([_text(one) for one in answer[2]] if len(answer) > 2 else [])
             if batch or missed:
-                log.info("events_taken_over", group=self._group, events=len(batch))
+                log.info("group %r takes over %d events", self._group, len(batch))
                 found = self._without_trimmed(batch)
                 yield _Batch(found.events, missed or found.missed)
             if cursor == "0-0":
@@ -281,14 +281,14 @@ class _Reader:
             try:
                 return ask()
             except AWAY as error:
-                log.warning("subscription_waits_for_redis", group=self._group, error=str(error))
+                log.warning("group %r waits for Redis: %s", self._group, error)
                 time.sleep(wait_s)
                 wait_s = min(2 * wait_s, MAX_WAIT_S)
             except ResponseError as error:
                 if not str(error).startswith("NOGROUP"):
                     raise
                 # Redis came back without its data: what it has now is all unread.
-                log.warning("subscription_made_again", group=self._group)
+                log.warning("group %r is gone and made again, from the start", self._group)
                 self._create("0")
 
 
@@ -302,7 +302,7 @@ def _event(entry: str, fields: Mapping[Any, Any]) -> Event | None:
     try:
         return Event.model_validate_json(raw)
     except ValidationError as error:
-        log.error("event_unreadable", entry=entry, errors=error.error_count())
+        log.error("stream entry %s holds no event: %d errors", entry, error.error_count())
         return None
 
 

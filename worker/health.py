@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,11 +15,12 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from jobs.keys import STAGES
 from jobs.link import OUTCOMES
-from worker import factory
+from worker import factory, stream
 from worker.config import Settings
 from worker.feeds.registry import Feed
 from worker.feeds.state import FeedState, state
 from worker.feeds.websub import State, Subscription
+from worker.printable import printable
 
 STUCK_S = 3600
 """A feed that is overdue for this long says that nobody polls."""
@@ -44,7 +46,8 @@ class Finding:
 
 def examine(settings: Settings, redis: Redis) -> list[Finding]:
     """All findings, errors first."""
-    found = [*_redis(redis), *_workers(settings, redis), *_ledger(settings, redis), *_feeds(settings, redis)]
+    found = [*_redis(redis), *_workers(settings, redis), *_ledger(settings, redis), *_stream(settings, redis)]
+    found += _feeds(settings, redis)
     return sorted(found, key=lambda finding: finding.level)
 
 
@@ -85,8 +88,46 @@ def _ledger(settings: Settings, redis: Redis) -> list[Finding]:
     totals = ledger.totals()
     balance = totals["discovered"] - sum(totals[o] for o in OUTCOMES) - totals["in_flight"]
     if balance:
-        return [Finding("error", f"the ledger is out of balance by {balance}", "please report this as a bug")]
+        return [Finding("error", f"the ledger is out of balance by {balance}", "palmyra ledger check")]
     return []
+
+
+def _stream(settings: Settings, redis: Redis) -> list[Finding]:
+    keys = factory.keys(settings)
+    groups, now_ms = stream.groups(redis, keys, most_counted=1), int(time.time() * 1000)
+    found = group_findings(groups, settings.keep_stream, keys.stream, now_ms)
+    size, most = stream.size_bytes(redis, keys), settings.keep_stream_bytes
+    behind = [group for group in groups if group.oldest_ms is not None]
+    if most and size > 1.1 * most and behind:
+        slowest = printable(behind[0].name)
+        what = f"the stream takes {size:,} bytes, over PALMYRA_KEEP_STREAM_BYTES: {slowest} has not read it"
+        found.append(Finding("warning", what, _give_up(keys.stream, behind[0].name)))
+    return found
+
+
+def group_findings(groups: Sequence[stream.Group], keep_days: float, name: str, now_ms: int) -> list[Finding]:
+    """Consumer groups that are far behind on the stream of that name, before it matters and when. Pure."""
+    found = []
+    for group in groups:
+        days, who = group.behind_s(now_ms) / 86_400, f"consumer group {printable(group.name)}"
+        owes = f"the oldest event it needs is {days:.1f} days old"
+        if days > keep_days:
+            what = f"{who} holds the stream, which is to keep {keep_days:g} days: {owes}"
+            found.append(Finding("warning", what, _give_up(name, group.name)))
+        elif days > keep_days / 2:
+            what = f"{who} is far behind: {owes}, and at {keep_days:g} it will hold the stream"
+            found.append(Finding("warning", what, _give_up(name, group.name)))
+        if group.overtaken:
+            what = f"{who} was overtaken: events were trimmed, not by palmyra, before it had read them"
+            found.append(
+                Finding("warning", what, "read them elsewhere; its consumer is told when it goes on")
+            )
+    return found
+
+
+def _give_up(stream_name: str, group: str) -> str:
+    destroy = f"redis-cli XGROUP DESTROY {stream_name} {shlex.quote(printable(group))}"
+    return f"start its consumer, or give it up: {destroy}"
 
 
 def _feeds(settings: Settings, redis: Redis) -> list[Finding]:

@@ -23,12 +23,15 @@ from redis import Redis
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from jobs.link import OUTCOMES
-from worker import rq_state
+from worker import rq_state, stream
 from worker.feeds import history, tally
 from worker.feeds.registry import Registry
 from worker.feeds.state import FeedState, state
 from worker.feeds.subscriptions import Subscriptions
 from worker.feeds.websub import State
+
+MOST_GROUPS = 100
+"""Consumer groups that are told of: those that are furthest behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,29 @@ SUBSCRIPTIONS = Spec(
     "palmyra_subscriptions", "Subscriptions at hubs (WebSub), by how they stand.", ("state",)
 )
 STREAM = Spec("palmyra_stream_length", "Events on the stream.")
+STREAM_BYTES = Spec("palmyra_stream_bytes", "About how much memory the stream takes.")
+GROUP_LAG = Spec(
+    "palmyra_group_lag_events",
+    "Events that a consumer group was not given yet; counted up to 1,000 where Redis does not count them "
+    "(before Redis 7, or after a withdrawal).",
+    ("group",),
+)
+GROUP_SECONDS = Spec(
+    "palmyra_group_lag_seconds",
+    "Age of the oldest event that a consumer group was not given yet or has not acknowledged.",
+    ("group",),
+)
+GROUP_PENDING = Spec(
+    "palmyra_group_pending_events",
+    "Events that a consumer group was given and has not acknowledged.",
+    ("group",),
+)
 
 RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING)
 LEDGER = (DISCOVERED, LINKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
 FEED = (FEEDS, POLLS, POLL_SECONDS, GAPS, SUBSCRIPTIONS)
-ALL = (*RQ, *LEDGER, DEAD, *FEED, STREAM)
+EVENTS = (STREAM, STREAM_BYTES, GROUP_LAG, GROUP_SECONDS, GROUP_PENDING)
+ALL = (*RQ, *LEDGER, DEAD, *FEED, *EVENTS)
 
 
 class RedisCollector(Collector):
@@ -122,7 +143,16 @@ class RedisCollector(Collector):
         yield from ledger_metrics(self._ledger.totals(), self._ledger.in_stages())
         yield DEAD.family([((), self._redis.zcard(self._keys.dead))])
         yield from self._feeds()
+        yield from self._events()
+
+    def _events(self) -> Iterator[Metric]:
         yield STREAM.family([((), self._redis.xlen(self._keys.stream))])
+        yield STREAM_BYTES.family([((), stream.size_bytes(self._redis, self._keys))])
+        now_ms = int(time.time() * 1000)
+        groups = stream.groups(self._redis, self._keys)[:MOST_GROUPS]
+        yield GROUP_LAG.family(((group.name,), group.events) for group in groups)
+        yield GROUP_SECONDS.family(((group.name,), group.behind_s(now_ms)) for group in groups)
+        yield GROUP_PENDING.family(((group.name,), group.pending) for group in groups)
 
     def _feeds(self) -> Iterator[Metric]:
         now_ms = int(time.time() * 1000)

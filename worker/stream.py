@@ -1,4 +1,4 @@
-"""The stream of events: how it is kept from growing for ever without losing what is unread, and who is behind.
+"""The stream of events: kept from growing for ever without losing what is unread; and who is behind.
 
 Nothing that a consumer group still needs is trimmed here, whatever its age. Others can trim (an operator, by
 hand), so the stream's oldest entry is remembered: when it is gone and we did not trim it, all before the new
@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from jobs.keys import Keys
 
 MOST_COUNTED = 1000
 """Unread entries are counted up to here on servers that don't count them (before Redis 7, or after XDEL)."""
+LATE_S = 3600
+"""A group that is behind by more is told of in the newsroom."""
 _STEP = 200
 _DAY_MS = 86_400_000
 _BEGIN = (0, 0)
@@ -53,14 +56,20 @@ class Gap:
     """Stream id: what is after this is still there."""
 
 
-def groups(redis: Redis, keys: Keys) -> list[Group]:
+def groups(redis: Redis, keys: Keys, *, most_counted: int = MOST_COUNTED) -> list[Group]:
     """All consumer groups, the one that is furthest behind first."""
     if not redis.exists(keys.stream):
         return []
     edge = _edge(redis, keys)
     found: Any = redis.xinfo_groups(keys.stream)
-    several = [_group(redis, keys.stream, raw, edge) for raw in found]
+    several = [_group(redis, keys.stream, raw, edge, most_counted) for raw in found]
     return sorted(several, key=lambda group: (group.oldest_ms is None, group.oldest_ms or 0, group.name))
+
+
+def late(redis: Redis, keys: Keys) -> int:
+    """How many groups are behind by more than `LATE_S`."""
+    now_ms = int(time.time() * 1000)
+    return sum(group.behind_s(now_ms) > LATE_S for group in groups(redis, keys, most_counted=1))
 
 
 def gone_until(redis: Redis, keys: Keys) -> EntryId:
@@ -71,13 +80,13 @@ def gone_until(redis: Redis, keys: Keys) -> EntryId:
 def gap(redis: Redis, keys: Keys, group: str) -> Gap | None:
     """What is gone although this group was not given it; None for nothing, and for no such group.
 
-    Where somebody trimmed the stream by hand, and the server does not count what a group read (before Redis 7),
-    it may be that there was nothing left to read.
+    Where somebody trimmed the stream by hand, and the server does not count what a group read (before
+    Redis 7), it may be that there was nothing left to read.
     """
     if not redis.exists(keys.stream):
         return None
     edge = _edge(redis, keys)
-    found: Any = redis.xinfo_groups(keys.stream)
+    found: Any = redis.xinfo_groups(keys.stream) if redis.exists(keys.stream) else []
     raw = next((one for one in found if _name(one) == group), None)
     if raw is None or not _overtaken(raw, edge):
         return None
@@ -99,13 +108,22 @@ def _edge(redis: Redis, keys: Keys) -> _Edge:
         pipe.hmget(keys.edge, ["first", "gone"])
         pipe.xrange(keys.stream, count=1)
         pipe.xinfo_stream(keys.stream)
-        (known, gone), oldest, info = pipe.execute()
+        (known, gone), oldest, info = (_unless_missing(one) for one in pipe.execute(raise_on_error=False))
     reached = entry_id(gone or b"0")
     if known is not None and (not oldest or entry_id(oldest[0][0]) > entry_id(known)):
-        last = entry_id(info["last-generated-id"])
+        last = entry_id(info.get("last-generated-id", b"0"))
         reached = max(reached, _before(entry_id(oldest[0][0])) if oldest else last)
     added = info.get("entries-added")
     return _Edge(reached, None if added is None else int(added) - int(info["length"]))
+
+
+def _unless_missing(reply: Any) -> Any:
+    """A reply of a pipeline; nothing, when the stream went in between."""
+    if isinstance(reply, ResponseError) and "no such key" in str(reply):
+        return {}
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 def _overtaken(raw: dict[str, Any], edge: _Edge) -> bool:
@@ -120,14 +138,14 @@ def _name(raw: dict[str, Any]) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
-def _group(redis: Redis, stream: str, raw: dict[str, Any], edge: _Edge) -> Group:
+def _group(redis: Redis, stream: str, raw: dict[str, Any], edge: _Edge, most_counted: int) -> Group:
     given = entry_id(raw["last-delivered-id"])
     needed = _needed(redis, stream, raw)
     first: Any = redis.xrange(stream, _text(needed), count=1)
     pending = int(raw["pending"])
     events = raw.get("lag")
     if events is None:
-        unread: Any = redis.xrange(stream, _text(_next(given)), count=MOST_COUNTED)
+        unread: Any = redis.xrange(stream, _text(_next(given)), count=most_counted)
         events = len(unread)
     oldest = needed[0] if pending else entry_id(first[0][0])[0] if first else None
     return Group(_name(raw), int(events), pending, oldest, _overtaken(raw, edge))
@@ -192,7 +210,7 @@ def _trim_to(redis: Redis, keys: Keys, edge: EntryId) -> int:
 
 
 def _see_the_edge(redis: Redis, keys: Keys) -> None:
-    """Remember where the stream begins; did somebody else trim it since we looked, that it is gone up to there."""
+    """Remember where the stream begins, and how far somebody else trimmed it since we looked."""
     gone, first = _edge(redis, keys).gone, _first(redis, keys.stream)
     with redis.pipeline(transaction=True) as pipe:
         if gone > _BEGIN:
@@ -218,6 +236,11 @@ def entry_id(text: bytes | str) -> EntryId:
     """The two halves of a stream entry's id, which sort as entries do."""
     ms, _, number = (text.decode() if isinstance(text, bytes) else text).partition("-")
     return (int(ms), int(number or 0))
+
+
+def id_before(text: str) -> str:
+    """The id right before this one, whether there is such an entry or not."""
+    return _text(_before(entry_id(text)))
 
 
 def _next(entry: EntryId) -> EntryId:

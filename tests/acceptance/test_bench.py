@@ -111,3 +111,18 @@ def test_poll_says_which_numbers_of_feeds_it_takes(feeds: str) -> None:
     done = subprocess.run([*PALMYRA, "bench", "poll", "--feeds", feeds], capture_output=True, text=True)
     assert done.returncode == 2
     assert "from 10 to 50,000" in " ".join(done.stderr.split())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_fetch_measures_one_process_on_slow_sites(tmp_path: Path) -> None:
+    """Pages come no faster than the concurrency allows; what they cost is told."""
+    arguments = ("--hosts", "40", "--delay", "0.5", "--pages", "120", "--concurrency", "16")
+    result = bench(tmp_path, "fetch", *arguments)
+    assert result["limit_per_s"] == 32
+    assert 0 < result["pages_per_s_whole"] <= result["limit_per_s"]
+    assert result["pages_per_s"] > 0
+    assert 50 * 1024 < result["pages"]["mean_wire_bytes"] * 2 < result["pages"]["mean_bytes"] < 300 * 1024
+    assert result["cpu_ms"]["fetch"] > 0
+    assert result["pss_mib"] > 0
+    assert 0 < result["rss_mib"] < 200

@@ -14,13 +14,17 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from jobs.event import encode, envelope
+from jobs.extract.draft import Draft
 from jobs.keys import ARTICLE, FETCH
 from tests.command import Done, Palmyra
 from tests.polling import XML, one_server
 from tests.server import Request, Response, TestServer
+from tests.unit.test_article import built
 from worker.embedded import EmbeddedRedis
 from worker.feeds.registry import feed_id
 from worker.rqworker import PalmyraWorker
+from worker.stream import trim
 
 NASTY = "\x1b[2J\x9b31mBoo\u202e\nnext"
 SHOWN = r"\x1b[2J\x9b31mBoo\u202e"
@@ -292,17 +296,42 @@ def test_tail_selects(palmyra: Palmyra) -> None:
     assert ids(palmyra.run("tail", "--json", "--where", where)) == ["3:1", "5:1"]
 
 
+def headlines(done: Done) -> list[str]:
+    return [json.loads(line)["data"]["headline"] for line in done.stdout.splitlines()]
+
+
+def publish(palmyra: Palmyra, *titles: str) -> None:
+    """Events as consumers get them, of the whole contract."""
+    for title in titles:
+        article = built(Draft(headline=title, text="Text."))
+        event = envelope(article, kind="published", namespace="cli", time_ms=1_700_000_000_000)
+        fields: dict[Any, Any] = {"id": event["id"], "type": event["type"], "event": encode(event)}
+        palmyra.redis.xadd(palmyra.keys.stream, fields)
+
+
 def test_tail_as_a_group_goes_on_where_it_stopped(palmyra: Palmyra) -> None:
     """Each event once, and what was delivered but never acknowledged again."""
-    for number in (1, 2, 3):
-        palmyra.publish(number)
+    publish(palmyra, "A", "B", "C")
     palmyra.redis.xgroup_create(palmyra.keys.stream, "desk", id="0")
     palmyra.redis.xreadgroup("desk", "tail", {palmyra.keys.stream: ">"}, count=1)
-    assert ids(palmyra.run("tail", "--group", "desk", "--json")) == ["1:1", "2:1", "3:1"]
-    palmyra.publish(4)
-    assert ids(palmyra.run("tail", "--group", "desk", "--json")) == ["4:1"]
+    assert headlines(palmyra.run("tail", "--group", "desk", "--json")) == ["A", "B", "C"]
+    publish(palmyra, "D", "E")
+    selected = palmyra.run("tail", "--group", "desk", "--json", "--where", "headline > 'D'")
+    assert headlines(selected) == ["E"]
     pending: Any = palmyra.redis.xpending(palmyra.keys.stream, "desk")
     assert pending["pending"] == 0
+
+
+def test_tail_as_a_group_is_told_what_it_missed(palmyra: Palmyra) -> None:
+    """Beside the events, and goes on; in plain text the time is that of the event."""
+    publish(palmyra, "A")
+    assert "22:13:20" in palmyra.run("tail", "--group", "desk").stdout
+    publish(palmyra, "B", "C")
+    trim(palmyra.redis, palmyra.keys, keep_days=3650)
+    palmyra.redis.xtrim(palmyra.keys.stream, maxlen=1, approximate=False)
+    done = palmyra.run("tail", "--group", "desk", "--json")
+    assert headlines(done) == ["C"]
+    assert "were trimmed before this group had read them" in done.stderr
 
 
 def test_tail_follows_until_it_is_stopped(palmyra: Palmyra) -> None:

@@ -357,3 +357,11 @@ def test_due_feeds_are_leased_to_one_poller(ledger: Ledger, redis: Redis, keys: 
     assert redis.hget(keys.feed("a"), "etag") == b'"x"'
     assert not ledger.polled("gone", 5, {"etag": "x"}), "a feed removed meanwhile stays removed"
     assert not redis.exists(keys.feed("gone"))
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, 0.0004, 0.001, 0.003])
+def test_a_short_wait_for_work_ends(ledger: Ledger, timeout_s: float) -> None:
+    """To Redis 6.2 a millisecond is zero, and zero is for ever: nothing would be handed out for a minute."""
+    started_s = time.monotonic()
+    ledger.wait_for_work(timeout_s)
+    assert time.monotonic() - started_s < 3

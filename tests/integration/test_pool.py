@@ -137,6 +137,20 @@ def test_a_killed_pool_leaves_no_child(ledger: Ledger, pool: subprocess.Popen[by
     assert free_name(ledger.redis, ledger.keys, ARTICLE).endswith("-1")
 
 
+def test_processes_that_start_together_take_different_names(redis: Redis, keys: Keys) -> None:
+    """A name is taken before its worker is registered; one that a dead process took is free."""
+    first = free_name(redis, keys, ARTICLE)
+    assert first.endswith("-1")
+    assert free_name(redis, keys, ARTICLE) == first, "it is ours"
+    redis.set(keys.name(first), os.getppid())
+    assert free_name(redis, keys, ARTICLE).endswith("-2")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    redis.set(keys.name(first), gone.pid)
+    assert free_name(redis, keys, ARTICLE) == first
+    assert 0 < redis.ttl(keys.name(first)) <= 60
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from jobs.keys import Keys
-from worker.stream import trim
+from worker.stream import MOST_COUNTED, Group, size_bytes, trim
+from worker.stream import groups as all_groups
 
 DAY_MS = 86_400_000
 KEEP_DAYS = 7
@@ -126,3 +127,69 @@ def test_nothing_that_is_needed_is_ever_trimmed(
         needed |= set(range(12)) - {number for number in acknowledged if number < count}
     trim(redis, keys, keep_days=KEEP_DAYS)
     assert left(redis, keys.stream) == list(range(min(needed, default=12), 12))
+    assert not any(group.overtaken for group in all_groups(redis, keys))
+
+
+# -- retention by size -------------------------------------------------------------------------------------
+
+
+def fill(redis: Redis, keys: Keys, count: int = 2000) -> int:
+    """A stream of events that are too young to go; returns its size."""
+    with redis.pipeline(transaction=False) as pipe:
+        for number in range(count):
+            pipe.xadd(keys.stream, {"n": number, "event": "x" * 1000})
+        pipe.execute()
+    return size_bytes(redis, keys)
+
+
+def test_a_stream_over_its_size_loses_its_oldest(redis: Redis, keys: Keys) -> None:
+    """However young they are, and no more of them than is needed."""
+    size = fill(redis, keys)
+    assert trim(redis, keys, keep_days=KEEP_DAYS, keep_bytes=2 * size) == 0
+    dropped = trim(redis, keys, keep_days=KEEP_DAYS, keep_bytes=size // 2)
+    assert 800 <= dropped <= 1200
+    assert left(redis, keys.stream) == list(range(dropped, 2000))
+    assert size_bytes(redis, keys) < 0.6 * size
+
+
+def test_size_takes_nothing_that_a_group_needs(redis: Redis, keys: Keys) -> None:
+    """Then the stream is larger than it may be, which `doctor` says."""
+    size = fill(redis, keys)
+    redis.xgroup_create(keys.stream, "slow", id="0")
+    redis.xack(keys.stream, "slow", *read(redis, keys.stream, "slow", 250))
+    assert trim(redis, keys, keep_days=KEEP_DAYS, keep_bytes=size // 2) == 250
+
+
+# -- who is behind -----------------------------------------------------------------------------------------
+
+
+def test_groups_tell_how_far_they_are(redis: Redis, keys: Keys, stream: str) -> None:
+    """The one that is furthest behind first; an unacknowledged event counts as much as one unread."""
+    for name in ("done", "slow", "stuck"):
+        redis.xgroup_create(stream, name, id="0")
+    redis.xack(stream, "done", *read(redis, stream, "done", 10))
+    redis.xack(stream, "slow", *read(redis, stream, "slow", 4))
+    redis.xack(stream, "stuck", *read(redis, stream, "stuck", 10)[1:])
+    now_ms = int(time.time() * 1000)
+    stuck, slow, done = all_groups(redis, keys)
+    assert (stuck.name, stuck.events, stuck.pending) == ("stuck", 0, 1)
+    assert (slow.name, slow.events, slow.pending) == ("slow", 6, 0)
+    assert done == Group("done", 0, 0, None, overtaken=False)
+    days = [group.behind_s(now_ms) * 1000 / DAY_MS for group in (stuck, slow, done)]
+    assert days == pytest.approx([10, 6, 0], abs=0.01)
+
+
+def test_unread_events_are_counted_where_the_server_does_not(redis: Redis, keys: Keys) -> None:
+    """Before Redis 7, and where an entry was deleted: up to a limit, since they are read for it."""
+    fill(redis, keys, MOST_COUNTED + 10)
+    redis.xgroup_create(keys.stream, "g", id="0")
+    entries: Any = redis.xrange(keys.stream, count=6)
+    read(redis, keys.stream, "g", 3)
+    redis.xdel(keys.stream, entries[5][0])
+    (group,) = all_groups(redis, keys)
+    assert group.events in (MOST_COUNTED, MOST_COUNTED + 6)
+
+
+def test_no_stream_has_no_groups(redis: Redis, keys: Keys) -> None:
+    """Before the first event."""
+    assert all_groups(redis, keys) == []

@@ -15,17 +15,23 @@ from redis import Redis
 
 from jobs.event import encode, envelope
 from jobs.extract.draft import Draft
+from jobs.keys import Keys
+from jobs.withdrawal import Withdrawal
 from tests.unit.test_article import built
-from worker.client import BadPosition, Lag, lag, position, subscribe
+from worker.client import BadPosition, Lag, Overtaken, lag, position, subscribe
 from worker.embedded import EmbeddedRedis
+from worker.stream import Gap, trim
 
 NS = "subs"
 STREAM = f"{NS}:articles"
 
 
+KEYS = Keys(NS)
+
+
 @pytest.fixture(autouse=True)
 def nothing_before(redis: Redis) -> None:
-    redis.delete(STREAM)
+    redis.delete(STREAM, KEYS.edge)
 
 
 def publish(redis: Redis, *headlines: str) -> None:
@@ -97,6 +103,112 @@ def test_what_was_trimmed_while_pending_stops_nobody(redis: Redis) -> None:
     publish(redis, "C")
     assert list(headlines(redis)) == ["B", "C"]
     assert pending(redis) == 0
+
+
+def entries(redis: Redis) -> list[str]:
+    found: Any = redis.xrange(STREAM)
+    return [entry_id.decode() for entry_id, _ in found]
+
+
+def tidy(redis: Redis) -> None:
+    """What the dispatcher does each minute."""
+    trim(redis, KEYS, keep_days=3650)
+
+
+def overtake(redis: Redis) -> tuple[list[str], str]:
+    """A group that read one event of four, of which an operator left the last; their ids, and the one read."""
+    publish(redis, "A")
+    assert list(headlines(redis)) == ["A"]
+    publish(redis, "B", "C", "D")
+    tidy(redis)
+    ids = entries(redis)
+    redis.xtrim(STREAM, maxlen=1, approximate=False)
+    return ids, ids[0]
+
+
+@pytest.mark.parametrize("noticed", ["by the consumer", "by the dispatcher"])
+def test_a_consumer_that_was_overtaken_is_told_so(redis: Redis, noticed: str) -> None:
+    """Once, before what comes after the gap; subscribing again goes on there, and misses no more."""
+    ids, read = overtake(redis)
+    if noticed == "by the dispatcher":
+        tidy(redis)
+    with pytest.raises(Overtaken, match=f"'g' was overtaken: events after {read}") as told:
+        list(headlines(redis))
+    assert (told.value.missed.after, ids[2] <= told.value.missed.until < ids[3]) == (read, True)
+    assert list(headlines(redis)) == ["D"]
+    publish(redis, "E")
+    tidy(redis)
+    assert list(headlines(redis)) == ["E"]
+
+
+def test_a_consumer_may_be_told_by_a_call(redis: Redis) -> None:
+    """Then it goes on at once; of a group's consumers one is told."""
+    overtake(redis)
+    told: list[Gap] = []
+    assert list(headlines(redis, overtaken=told.append)) == ["D"]
+    publish(redis, "E")
+    assert list(headlines(redis, consumer="you", overtaken=told.append)) == ["E"]
+    assert len(told) == 1
+
+
+def test_what_was_given_and_then_trimmed_is_told_too(redis: Redis) -> None:
+    """It can't come again; what is left of it does. Also to who takes it over."""
+    for consumer, taken_over_by in (("me", "me"), ("dead", "me")):
+        redis.delete(STREAM, KEYS.edge)
+        publish(redis, "A", "B", "C")
+        assert next(headlines(redis, consumer=consumer)) == "A"
+        tidy(redis)
+        gone = entries(redis)[:2]
+        redis.xtrim(STREAM, maxlen=1, approximate=False)
+        time.sleep(0.03)
+        told: list[Gap] = []
+        read = headlines(redis, consumer=taken_over_by, take_over_s=0.01, overtaken=told.append)
+        assert list(read) == ["C"]
+        # Redis 6.2 tells a new owner of what is gone only when it asks again for what is its own.
+        assert list(headlines(redis, consumer=taken_over_by, overtaken=told.append)) == []
+        assert [one.until for one in told] == [gone[1]]
+        assert told[0].after < gone[0]
+        assert pending(redis) == 0
+
+
+def test_what_was_withdrawn_is_no_gap(redis: Redis) -> None:
+    """Whether it was the oldest entry or not, given already or not: its withdrawal comes."""
+    takedown = Withdrawal(redis, KEYS, lambda ids: [], keep_ledger_days=1)
+    publish(redis, "A", "B", "C")
+    link = built(Draft()).id
+    assert next(headlines(redis)) == "A"
+    tidy(redis)
+    takedown.withdraw(link, url="https://www.example.org/1")
+    assert entries(redis) == []
+    publish(redis, "D")
+    assert list(headlines(redis)) == ["D"]
+    tidy(redis)
+    assert (list(headlines(redis)), pending(redis)) == ([], 0)
+
+
+def test_nobody_is_told_without_need(redis: Redis) -> None:
+    """What we trim was read; a group that is made later begins with what there is."""
+    publish(redis, "A", "B")
+    assert list(headlines(redis)) == ["A", "B"]
+    redis.xtrim(STREAM, maxlen=0, approximate=False)
+    publish(redis, "C")
+    tidy(redis)
+    redis.xgroup_create(STREAM, "by hand", id="0")
+    for group, since in (("g", "start"), ("late", "start"), ("ago", "30d"), ("by hand", "start")):
+        assert list(headlines(redis, group=group, since=since)) == ["C"]
+
+
+def test_a_user_that_may_not_look_reads_all_the_same(redis: Redis, redis_server: EmbeddedRedis) -> None:
+    """Whoever may read the stream and nothing else is told of no gap, in the log."""
+    overtake(redis)
+    allowed = ["+xreadgroup", "+xack", "+xautoclaim", "+xgroup|create", "+exists"]
+    rules: Any = {"keys": [STREAM], "commands": allowed, "enabled": True, "nopass": True}
+    redis.acl_setuser("reader", **rules, reset=True)
+    reader = Redis.from_url(redis_server.url, username="reader", password="x")
+    try:
+        assert list(headlines(reader)) == ["D"]
+    finally:
+        redis.acl_deluser("reader")
 
 
 def test_only_what_is_wanted_is_given(redis: Redis) -> None:

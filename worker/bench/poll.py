@@ -116,13 +116,15 @@ def measured(one: World, pid: int, ids: list[str], mode: str, seconds: float) ->
     before = moment(one, pid)
     polls, looks = _polls(one, ids, seconds)
     after = moment(one, pid)
-    one.call_off()
     grown = usage.process_memory(pid).rss_bytes - rss
     return of_polls(before, after, polls, looks) | {"rss_grown_mib": grown / MIB}
 
 
 def _polls(one: World, ids: list[str], seconds: float) -> tuple[int, int]:
-    """Keep these feeds due for some seconds; returns how many polls ended, and how often it looked."""
+    """Keep these feeds due for some seconds, and wait for the polls that have begun by then.
+
+    Returns how many there were, and how often it looked.
+    """
     end_s = time.monotonic() + seconds
     asked = looks = waiting = 0
     while time.monotonic() < end_s:
@@ -130,7 +132,8 @@ def _polls(one: World, ids: list[str], seconds: float) -> tuple[int, int]:
             asked, looks = asked + one.let_poll(ids), looks + 1
         time.sleep(LOOK_EVERY_S)
         waiting, looks = one.waiting(), looks + 1
-    return asked - waiting, looks
+    called_off, looked = one.call_off()
+    return asked - called_off, looks + looked
 
 
 def moment(one: World, pid: int) -> Moment:

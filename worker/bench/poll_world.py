@@ -26,6 +26,13 @@ from worker.feeds.poller import LEASE_S
 HOST_DELAY_S = 0.05
 """A host's slot is kept as always, but polls of it follow each other faster than a second."""
 
+# In one step: what is leased meanwhile is polled. KEYS: the feeds' clock. ARGV: now, and a later time.
+_CALL_OFF = """
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+for _, feed in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[2], feed) end
+return #due
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -89,12 +96,22 @@ class World:
         """A feed whose time is later was polled: the shortest interval is longer than a lease."""
         return (time.time() + LEASE_S + 30) * 1000
 
-    def call_off(self) -> None:
-        """What is due and not yet begun need not be polled; waits for what is."""
-        due: Any = self.redis.zrange(self.keys.feeds, "-inf", time.time() * 1000, byscore=True)
-        if due:
-            self.redis.zadd(self.keys.feeds, dict.fromkeys(due, int((time.time() + 86_400) * 1000)), xx=True)
-        wait_for(lambda: not self.waiting(), LEASE_S, "the polls in flight", self.home / "poller.log")
+    def call_off(self) -> tuple[int, int]:
+        """What is due and not yet begun need not be polled; waits for what is.
+
+        Returns how many were called off, and how often it looked.
+        """
+        looks = 1
+        now_ms = int(time.time() * 1000)
+        called_off = int(self.redis.eval(_CALL_OFF, 1, self.keys.feeds, now_ms, now_ms + 86_400_000))
+
+        def done() -> bool:
+            nonlocal looks
+            looks += 1
+            return not self.waiting()
+
+        wait_for(done, LEASE_S, "the polls in flight", self.home / "poller.log")
+        return called_off, looks
 
     @contextmanager
     def poller(self) -> Iterator[int]:

@@ -3,8 +3,8 @@
     pip install scikit-learn
     python -m worker.bench.quality_train DIR jobs/extract/blocks.json
 
-DIR is a folder as for `palmyra bench quality`. First each fifth of the sites is scored by a model that was trained
-on the other four: these figures are the honest ones. Then one is trained on all and written.
+DIR is a folder as for `palmyra bench quality`. First each fifth of the sites is scored by a model that was
+trained on the other four: these figures are the honest ones. Then one is trained on all and written.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def main() -> None:
         samples = [s for s in pool.imap(sample, golds, chunksize=4) if s is not None]
         models = [_trained([s for s in samples if _fold(s.gold) != fold]) for fold in range(FOLDS)]
         scored = pool.starmap(held_out, [(s.gold, models[_fold(s.gold)]) for s in samples], chunksize=4)
-    for name in dict.fromkeys(s.gold.set_name for s in samples):
-        mean = mean_score([score for s, score in zip(samples, scored, strict=True) if s.gold.set_name == name])
+    for name in dict.fromkeys(map(_set, samples)):
+        mean = mean_score([score for s, score in zip(samples, scored, strict=True) if _set(s) == name])
         sys.stdout.write(f"{name:12} F1 {mean.f1:.4f}  P {mean.precision:.4f}  R {mean.recall:.4f}\n")
     write(_trained(samples), file)
 
@@ -80,7 +80,8 @@ def sample(gold: Gold) -> Sample | None:
     wanted = Opinion.of(gold.text)
     asked = [(b, row) for b, row in zip(found.blocks, found.rows, strict=True) if row]
     labels = [wanted.share(block) >= AGREED for block, _ in asked]
-    total = max(MIN_GOLD_WORDS, sum(len(b.words) for (b, _), label in zip(asked, labels, strict=True) if label))
+    in_gold = sum(len(b.words) for (b, _), label in zip(asked, labels, strict=True) if label)
+    total = max(MIN_GOLD_WORDS, in_gold)
     weights = [min(1.0, (len(block.words) + 1) / total) for block, _ in asked]
     return Sample(gold, [row for _, row in asked], labels, weights)
 
@@ -90,7 +91,7 @@ def held_out(gold: Gold, model: Trees) -> TextScore:
     from jobs.extract import choice
     from jobs.extract.text import article_text
 
-    choice._model = lambda: model  # type: ignore[assignment]  # noqa: SLF001 - the whole way, but for the model
+    choice._model = lambda: model  # type: ignore[assignment]  # the whole way, but for the model
     page = _parsed(gold)
     return text_score(gold.text or "", article_text(page[0], gold.url, page[1]).text if page else "")
 
@@ -110,6 +111,10 @@ def _parsed(gold: Gold) -> tuple[Any, str | None] | None:
         return None
     title = headline(page, Entry(gold.url or ""), None, None)
     return page, title[1] if title else None
+
+
+def _set(one: Sample) -> str:
+    return one.gold.set_name
 
 
 def _fold(gold: Gold) -> int:

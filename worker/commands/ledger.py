@@ -17,9 +17,14 @@ from jobs.ledger import Ledger
 from jobs.link import OUTCOMES
 from worker import factory
 from worker.commands import table
-from worker.commands.context import print_json, redis
+from worker.commands.context import Exit, print_json, redis
+from worker.dead_job import dead_job_maker
 from worker.feeds.registry import Registry
+from worker.ledger_check import FAULTS, Check, Report
+from worker.printable import printable
 
+EXAMPLES = 5
+"""Faults of a kind that are named; --json names up to 1,000."""
 MOST_ROWS = 50
 """Feeds, or hosts, that the table shows; --json has them all."""
 _COLUMNS = [one.name for one in fields(Counts)]
@@ -74,6 +79,59 @@ def ledger(
         print_json([_data(day, by) for day in found])
     else:
         _show(found, by, factory.registry(loaded, connection))
+
+
+@app.command()
+def check(
+    fix: Annotated[bool, typer.Option("--fix", help="Put right what is wrong.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check every link against the places where it can stand, RQ, the kept pages and the stream.
+
+    Reads everything once, in small steps, while the system works. --fix puts right what is wrong: links that
+    stood nowhere get their turn again, what is left over goes, counters count anew; each link's way says what
+    was done. Exit code 4 when something was wrong, and --fix was not given.
+
+    Examples:
+
+        palmyra ledger check
+
+        palmyra ledger check --fix --json
+    """
+    loaded, connection = redis()
+    keys = factory.keys(loaded)
+    report = Check(
+        connection,
+        keys,
+        dead_job_maker(connection, keys),
+        keep_ledger_days=loaded.keep_ledger,
+        keep_pages_days=loaded.keep_pages,
+        keep_stream_days=loaded.keep_stream,
+    ).run(mend=fix)
+    if as_json:
+        faults = [asdict(fault) for fault in report.faults]
+        print_json({"links": report.links, "fixed": fix, "counts": dict(report.counts), "faults": faults})
+    else:
+        _tell(report, fixed=fix)
+    if report.counts and not fix:
+        raise typer.Exit(Exit.UNHEALTHY)
+
+
+def _tell(report: Report, *, fixed: bool) -> None:
+    for kind, count in report.counts.most_common():
+        sys.stdout.write(f"{count:,} × {FAULTS[kind]} ({kind})\n")
+        named = [f"{fault.link} {fault.detail}".strip() for fault in report.faults if fault.kind == kind]
+        sys.stdout.writelines(f"    {printable(one)}\n" for one in named[:EXAMPLES])
+        if count > EXAMPLES:
+            sys.stdout.write(f"    and {count - EXAMPLES:,} more\n")
+    wrong = sum(report.counts.values())
+    verdict = (
+        "nothing is wrong"
+        if not wrong
+        else f"{wrong:,} faults"
+        + (", put right" if fixed else "; `palmyra ledger check --fix` puts them right")
+    )
+    sys.stdout.write(f"{report.links:,} links checked: {verdict}\n")
 
 
 def _balance(book: Ledger, *, as_json: bool) -> None:

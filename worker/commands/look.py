@@ -7,19 +7,21 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from redis import Redis
-from redis.exceptions import ResponseError
 
-from worker import factory
+from worker import factory, logs
 from worker.commands import table
 from worker.commands.context import print_json, redis
 from worker.commands.where import compile_where
 from worker.commands.why import why
+from worker.config import Settings
 from worker.printable import printable
+from worker.stream import Gap
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -48,16 +50,14 @@ def tail(
     loaded, connection = redis()
     stream = factory.keys(loaded).stream
     wanted = compile_where(where)
-    read = (
-        _as_group(connection, stream, group, follow=follow)
-        if group
-        else _read(connection, stream, since, follow)
-    )
     try:
-        for entry_id, fields in read:
+        if group:
+            _follow_as(group, loaded, connection, since, wanted, follow=follow, as_json=as_json)
+            return
+        for entry_id, fields in _read(connection, stream, since, follow):
             event = json.loads(fields[b"event"])
             if wanted(event.get("data") or {}):
-                _print_event(entry_id, event, as_json=as_json)
+                _print_event(int(entry_id.split("-")[0]), event, as_json=as_json)
     except KeyboardInterrupt:
         return  # how one ends --follow
     except BrokenPipeError:  # `| head` has had enough; Python would complain when it flushes at its end
@@ -102,37 +102,48 @@ def _read(
             connection.xread({stream: last}, count=1, block=10_000)
 
 
-def _as_group(
-    connection: Redis, stream: str, group: str, *, follow: bool
-) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+def _follow_as(
+    group: str,
+    settings: Settings,
+    connection: Redis,
+    since: str | None,
+    wanted: Callable[[Mapping[str, Any]], bool],
+    *,
+    follow: bool,
+    as_json: bool,
+) -> None:
     """Read as a consumer group: what it was given and did not acknowledge first, then what is new."""
-    try:
-        connection.xgroup_create(stream, group, id="0", mkstream=True)
-    except ResponseError as error:
-        if "BUSYGROUP" not in str(error):
-            raise
-    cursor = "0"
-    while True:
-        block = 10_000 if follow and cursor == ">" else None
-        got: Any = connection.xreadgroup(group, "tail", {stream: cursor}, count=100, block=block)
-        entries: list[Any] = got[0][1] if got else []
-        if not entries and cursor == "0":
-            cursor = ">"
-            continue
-        if not entries and not follow:
-            return
-        for raw_id, fields in entries:
-            if fields:
-                yield raw_id.decode(), fields
-            connection.xack(stream, group, raw_id)
+    from worker.client import subscribe  # with the models, which other commands have no use for
+
+    logs.configure(settings.log_level, process="tail")
+    read = subscribe(
+        connection,
+        group=group,
+        consumer="tail",
+        namespace=settings.namespace,
+        since=since or "start",
+        where=wanted,
+        follow=follow,
+        overtaken=_tell_gap,
+    )
+    for event in read:
+        made_ms = int(datetime.fromisoformat(event.time).timestamp() * 1000)
+        _print_event(made_ms, event.model_dump(mode="json"), as_json=as_json)
 
 
-def _print_event(entry_id: str, event: dict[str, Any], *, as_json: bool) -> None:
+def _tell_gap(missed: Gap) -> None:
+    what = (
+        f"events after {missed.after} and up to {missed.until} were trimmed before this group had read them"
+    )
+    sys.stderr.write(f"palmyra: {what}\n")
+
+
+def _print_event(made_ms: int, event: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(event)
     else:
         data = event["data"]
-        at = table.when(int(entry_id.split("-")[0]))[11:]
+        at = table.when(made_ms)[11:]
         source = (data.get("source") or {}).get("domain") or ""
         kind = event["type"].split(".")[2]
         mark = "" if kind == "published" else f"[{kind}] "

@@ -9,6 +9,7 @@ from redis import Redis
 
 from jobs.keys import Keys
 from jobs.ledger import Ledger
+from worker.stream import late
 from worker.web.card import Card, card, read_event
 from worker.web.site import site
 
@@ -63,4 +64,5 @@ def status(redis: Redis, keys: Keys, ledger: Ledger) -> dict[str, int]:
     """The numbers of the status line."""
     totals = ledger.totals()
     feeds: Any = redis.zcard(keys.feeds)
-    return {name: totals[name] for name in ("published", "in_flight", "failed")} | {"feeds": int(feeds)}
+    numbers = {name: totals[name] for name in ("published", "in_flight", "failed")}
+    return numbers | {"feeds": int(feeds), "late": late(redis, keys)}
