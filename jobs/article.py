@@ -125,8 +125,9 @@ class Quality(_Frozen):
     score: float = Field(ge=0, le=1, description="0 (worthless) to 1 (nothing odd was noticed).")
     issues: tuple[str, ...] = Field(
         description="What was odd, in words of one vocabulary: `no_text`, `short`, `truncated`, `paywall`, "
-        "`encoding`, `date_conflict`, `language_conflict`, `from_feed` (the text is the feed's own: the page "
-        "can't be had, or says less). What would be skipped has the reason here."
+        "`encoding`, `boilerplate` (more of the text recurs on its site than may be left out), "
+        "`date_conflict`, `language_conflict`, `from_feed` (the text is the feed's own: the page can't be "
+        "had, or says less). What would be skipped has the reason here."
     )
 
 

@@ -114,7 +114,7 @@ class Keys:
         return self._key("totals")
 
     def day(self, number: int | str) -> str:
-        """Hash: what happened on a day (number of days since 1970, UTC), by outcome, reason, feed and host; up to
+        """Hash: what happened on a day (in days since 1970, UTC), by outcome, reason, feed and host; up to
         5,000 of the last two, 1 MB. Expires KEEP_LEDGER after that day."""
         return self._key("day", str(number))
 
@@ -146,7 +146,7 @@ class Keys:
 
     @property
     def edge(self) -> str:
-        """Hash: the stream's oldest entry (`first`), and how far it was trimmed (`gone`); see worker/stream.py."""
+        """Hash: the stream's oldest entry (`first`) and how far it was trimmed (`gone`): worker/stream.py."""
         return self._key("edge")
 
     # -- feeds -----------------------------------------------------------------------------------------
@@ -194,7 +194,19 @@ class Keys:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
         one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
         one += ("stream", "edge", "feeds")
-        by = ("link", "way", "known", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
+        by: tuple[str, ...] = (
+            "link",
+            "way",
+            "known",
+            "alias",
+            "page",
+            "leases",
+            "lane",
+            "slot",
+            "delay",
+            "feed",
+            "listed",
+        )
         by += ("crawl", "asked", "kept", "day")
         rows = [f"{name} = '{getattr(self, name)}'" for name in one]
         rows += [f"{name} = function(a) return '{getattr(self, name)('')}' .. a end" for name in by]

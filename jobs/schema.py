@@ -108,7 +108,7 @@ For machines: [event](schema/event.v1.json), [its data](schema/article.v1.json),
 |---|---|
 | `news.article.published.v1` | a new article |
 | `news.article.updated.v1` | a new revision; `change` says what changed |
-| `news.article.withdrawn.v1` | the article was taken down; `text` is empty |
+| `news.article.withdrawn.v1` | the article was taken down: delete it; only what names it is not empty |
 
 ## Data
 

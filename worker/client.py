@@ -63,8 +63,8 @@ class Overtaken(PalmyraError):
 
     def __init__(self, group: str, missed: Gap) -> None:
         super().__init__(
-            f"Group {group!r} was overtaken: events after {missed.after} and up to {missed.until} were trimmed "
-            "before it had read them. Subscribe again to go on after that."
+            f"Group {group!r} was overtaken: events after {missed.after} and up to {missed.until} were "
+            "trimmed before it had read them. Subscribe again to go on after that."
         )
         self.missed = missed
 

@@ -11,16 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from rq.registry import FailedJobRegistry
 
 from jobs.errors import Reason
 from jobs.keys import FETCH, STAGES, Keys
 from jobs.ledger import NEWEST_DEAD, DeadJob
 from jobs.scripts import Scripts
-from worker.dead import dead_link
 from worker.dispatch import forget
 from worker.queues import FAILURE_TTL_S, Job, queue_for
 from worker.stream import gone_until
@@ -33,6 +33,8 @@ EXAMPLES = 1000
 """Faults that a report lists; all are counted."""
 LEASE_GRACE_MS = 10_000
 """A lease that is over for less is about to be noticed by the dispatcher."""
+SETTLE_S = 1.0
+"""What looks wrong in RQ is looked at again after so long."""
 _DAY_MS = 86_400_000
 _Item = TypeVar("_Item")
 
@@ -71,6 +73,10 @@ class Fault:
     detail: str
 
 
+_Suspect = tuple[Fault, Callable[[], None]]
+"""What seems to be wrong, and what puts it right."""
+
+
 @dataclass(slots=True)
 class Report:
     """What a check found."""
@@ -85,6 +91,8 @@ class Report:
     def add(self, rows: Iterable[Fault]) -> None:
         """Take these faults in."""
         for fault in rows:
+            if fault in self.faults:
+                continue  # SCAN names a key twice now and then
             self.counts[fault.kind] += 1
             if len(self.faults) < EXAMPLES:
                 self.faults.append(fault)
@@ -120,8 +128,8 @@ class Check:
             report.add(self._check(some, mend=mend))
         for lane, feed in self._ready_sets():
             report.add(self._check_ready(lane, feed, mend=mend))
-        report.add(self._stale_jobs(mend=mend))
-        report.add(self._dead_jobs(mend=mend))
+        report.add(self._settled(self._stale_jobs, mend=mend))
+        report.add(self._settled(self._dead_jobs, mend=mend))
         report.add(_faults(self._run("check_counts", int(mend))))
         return report
 
@@ -141,7 +149,7 @@ class Check:
 
     def _named_elsewhere(self) -> Iterator[str]:
         keys = self._keys
-        for key in (keys.open, keys.later, *map(keys.leases, STAGES), keys.dead):
+        for key in (keys.open, keys.later, *map(keys.leases, STAGES)):
             for member, _ in self._redis.zscan_iter(key, count=SCANNED):
                 yield _text(member)
         yield from self._scan(keys.page(""))
@@ -154,9 +162,9 @@ class Check:
     def _check(self, link_ids: list[str], *, mend: bool) -> Iterator[Fault]:
         now_ms = int(time.time() * 1000)
         rows = self._run(
-            "check", int(mend), self._keep_ms, self._keep_pages_ms, LEASE_GRACE_MS, now_ms - self._keep_stream_ms,
-            gone_until(self._redis, self._keys)[0], f"{Job.redis_job_namespace_prefix}{self._keys.namespace}-",
-            *link_ids,
+            "check", int(mend), self._keep_ms, self._keep_pages_ms, LEASE_GRACE_MS,
+            now_ms - self._keep_stream_ms, gone_until(self._redis, self._keys)[0],
+            f"{Job.redis_job_namespace_prefix}{self._keys.namespace}-", *link_ids,
         )  # fmt: skip
         return _faults(rows)
 
@@ -174,58 +182,80 @@ class Check:
             yield from _faults(rows)
 
     # -- RQ ------------------------------------------------------------------------------------------------
-    def _stale_jobs(self, *, mend: bool) -> Iterator[Fault]:
-        """Jobs of links that are not at that attempt, and that do not go by themselves."""
-        pattern = re.compile(rf"([a-z2-7]{{16}}|\d{{16}})-({'|'.join(STAGES)})-(\d+)")
+    def _settled(self, look: Callable[[], Iterator[_Suspect]], *, mend: bool) -> Iterator[Fault]:
+        """What is still wrong after a moment: RQ does in several steps what the ledger does in one."""
+        first = {fault for fault, _ in look()}
+        if not first:
+            return
+        time.sleep(SETTLE_S)
+        for fault, repair in look():
+            if fault in first:
+                if mend:
+                    repair()
+                yield fault
+
+    def _stale_jobs(self) -> Iterator[_Suspect]:
+        """Jobs of links that are not at that attempt, that nobody runs, and that do not go by themselves."""
+        pattern = re.compile(rf"([a-z0-9]{{16}})-({'|'.join(STAGES)})-(\d+)")
         prefix = f"{Job.redis_job_namespace_prefix}{self._keys.namespace}-"
-        named = ((rest, pattern.fullmatch(rest)) for rest in self._scan(prefix))
-        for some in _chunks(((rest, match) for rest, match in named if match), BATCH):
+        named = (match for match in map(pattern.fullmatch, self._scan(prefix)) if match)
+        for some in _chunks(named, BATCH):
             with self._redis.pipeline(transaction=True) as pipe:
-                for rest, match in some:
+                for match in some:
                     pipe.hmget(self._keys.link(match[1]), ["state", "stage", "n"])
-                    pipe.ttl(prefix + rest)
+                    pipe.ttl(prefix + match[0])
+                    pipe.exists(f"rq:executions:{self._keys.namespace}-{match[0]}")
                 answers = pipe.execute()
-            for (_, match), link, ttl in zip(some, answers[::2], answers[1::2], strict=True):
+            for match, link, ttl, running in zip(
+                some, answers[::3], answers[1::3], answers[2::3], strict=True
+            ):
                 state, stage, attempt = (_text(value or b"") for value in link)
                 working = state in ("leased", "running") and (stage, attempt) == (match[2], match[3])
-                if ttl == -1 and not working:
-                    yield self._stale(match[1], match[2], int(match[3]), state, mend=mend)
+                if ttl == -1 and not running and not working:
+                    said = f"{match[2]} attempt {match[3]}, link {state or 'unknown'}"
+                    remove = partial(self._remove_job, match[1], match[2], int(match[3]))
+                    yield Fault(match[1], "stale_job", said), remove
 
-    def _stale(self, link_id: str, stage: str, attempt: int, state: str, *, mend: bool) -> Fault:
-        job = self._keys.job(link_id, stage, attempt)
-        if mend:
-            forget(self._queues[stage], job)
-            self._note(link_id, f"the job of {stage} attempt {attempt} was left over in RQ, and is removed")
-        return Fault(link_id, "stale_job", f"{stage} attempt {attempt}, link {state or 'unknown'}")
+    def _remove_job(self, link_id: str, stage: str, attempt: int) -> None:
+        forget(self._queues[stage], self._keys.job(link_id, stage, attempt))
+        self._note(link_id, f"the job of {stage} attempt {attempt} was left over in RQ, and is removed")
 
-    def _dead_jobs(self, *, mend: bool) -> Iterator[Fault]:
+    def _dead_jobs(self) -> Iterator[_Suspect]:
         """The newest dead links and RQ's failed jobs: each has the other."""
         shown = self._shown()
         newest: Any = self._redis.zrevrange(self._keys.dead, 0, NEWEST_DEAD - 1, withscores=True)
-        oldest_ms = time.time() * 1000 - FAILURE_TTL_S * 1000
+        oldest_ms = (time.time() - FAILURE_TTL_S) * 1000
         young = [_text(link_id) for link_id, at_ms in newest if at_ms > oldest_ms]
-        wanted: set[str] = set()
-        for some in _chunks(young, BATCH):
+        for link_id, row in self._read(young, "dead", "outcome", "host", "n", "reason"):
+            job, outcome, host, attempt, reason = row
+            if outcome == "failed" and job not in shown:
+                show = partial(self._show, link_id, host, int(attempt or 0), reason)
+                yield Fault(link_id, "dead_not_shown", reason), show
+        links = {job: job.removeprefix(f"{self._keys.namespace}-").partition("-")[0] for job in sorted(shown)}
+        for (job, link_id), (_, row) in zip(
+            links.items(), self._read(links.values(), "dead", "outcome"), strict=True
+        ):
+            if row != [job, "failed"]:
+                said = f"{job}, link {row[1] or 'unknown'}"
+                yield Fault(link_id, "dead_job_stale", said), partial(self._remove_dead_job, link_id, job)
+
+    def _read(self, link_ids: Iterable[str], *names: str) -> Iterator[tuple[str, list[str]]]:
+        """Fields of these links' records, ``""`` for what is not there."""
+        for some in _chunks(link_ids, BATCH):
             with self._redis.pipeline(transaction=False) as pipe:
                 for link_id in some:
-                    pipe.hmget(self._keys.link(link_id), ["dead", "host", "n", "reason", "outcome"])
+                    pipe.hmget(self._keys.link(link_id), list(names))
                 rows = pipe.execute()
             for link_id, row in zip(some, rows, strict=True):
-                job, host, attempt, reason, outcome = (_text(value or b"") for value in row)
-                wanted.add(job)
-                if outcome == "failed" and job not in shown:
-                    if mend:
-                        self._show(link_id, host, int(attempt or 0), reason)
-                    yield Fault(link_id, "dead_not_shown", reason)
-        yield from self._gone_from_dead(shown - wanted, mend=mend)
+                yield link_id, [_text(value or b"") for value in row]
 
     def _shown(self) -> set[str]:
         """Dead jobs that RQ has."""
-        registry = self._queues[FETCH].failed_job_registry.key
-        members = [_text(job) for job, _ in self._redis.zscan_iter(registry, count=SCANNED)]
-        jobs = [job for job in members if dead_link(self._keys, job) or re.search(r"-\d{16}-dead-\d+$", job)]
+        pattern = re.compile(rf"{re.escape(self._keys.namespace)}-[a-z0-9]{{16}}-dead-\d+")
+        registry = FailedJobRegistry(queue=self._queues[FETCH]).key
+        members = (_text(job) for job, _ in self._redis.zscan_iter(registry, count=SCANNED))
         shown: set[str] = set()
-        for some in _chunks(jobs, SCANNED):
+        for some in _chunks((job for job in members if pattern.fullmatch(job)), SCANNED):
             with self._redis.pipeline(transaction=False) as pipe:
                 for job in some:
                     pipe.exists(Job.key_for(job))
@@ -233,27 +263,21 @@ class Check:
             shown |= {job for job, is_there in zip(some, there, strict=True) if is_there}
         return shown
 
-    def _gone_from_dead(self, jobs: set[str], *, mend: bool) -> Iterator[Fault]:
-        """Those of these dead jobs whose link is known and not dead by them."""
-        for job in sorted(jobs):
-            link_id = job.removeprefix(f"{self._keys.namespace}-").partition("-")[0]
-            stands, outcome = self._redis.hmget(self._keys.link(link_id), ["dead", "outcome"])
-            if outcome == b"failed" and stands == job.encode():
-                continue  # older than the newest, or it failed just now
-            if mend:
-                forget(self._queues[FETCH], job)
-                self._note(link_id, "its failed job was left over in RQ, and is removed")
-            yield Fault(link_id, "dead_job_stale", _text(outcome or b"unknown"))
+    def _remove_dead_job(self, link_id: str, job: str) -> None:
+        forget(self._queues[FETCH], job)
+        self._note(link_id, "its failed job was left over in RQ, and is removed")
 
     def _show(self, link_id: str, host: str, attempt: int, reason: str) -> None:
         """Write the failed job of a dead link, as the script that gave up did (jobs/lua/settle.lua)."""
         word = Reason(reason) if reason in set(Reason) else Reason.LOST
         dead = self._dead_job(link_id, host, attempt, word)
+        hash_fields: Any = dead.fields
+        result: Any = dead.result
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(dead.key, mapping=dict(dead.fields))
+            pipe.hset(dead.key, mapping=hash_fields)
             pipe.expire(dead.key, dead.ttl_s)
             pipe.delete(dead.results_key)
-            pipe.xadd(dead.results_key, dict(dead.result))
+            pipe.xadd(dead.results_key, result)
             pipe.expire(dead.results_key, dead.ttl_s)
             pipe.zadd(dead.registry_key, {dead.id: dead.expires_at})
             pipe.hset(self._keys.link(link_id), "dead", dead.id)

@@ -166,7 +166,7 @@ def trim(redis: Redis, keys: Keys, *, keep_days: float, keep_bytes: int = 0) -> 
     _see_the_edge(redis, keys)
     found: Any = redis.xinfo_groups(keys.stream)
     needed = min((_needed(redis, keys.stream, group) for group in found), default=None)
-    edge = (int(time.time() * 1000 - keep_days * _DAY_MS), 0)
+    edge = (max(0, int(time.time() * 1000 - keep_days * _DAY_MS)), 0)
     dropped = _trim_to(redis, keys, edge if needed is None else min(edge, needed))
     if keep_bytes:
         for edge in _surplus(redis, keys.stream, keep_bytes):

@@ -8,6 +8,8 @@ from jobs.extract.blocks import Block, shingles, words_of
 
 AGREED = 0.5
 """A block of which this share is in a text is taken for in it."""
+MAX_CHARS = 500_000
+"""Of a text: no article is longer, and each word takes a good hundred bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Opinion:
     @classmethod
     def of(cls, text: str | None) -> Opinion:
         """Of a text whose paragraphs are lines."""
-        lines = [tuple(words_of(line)) for line in (text or "").split("\n")]
+        lines = [tuple(words_of(line)) for line in (text or "")[:MAX_CHARS].split("\n")]
         words = [word for line in lines for word in line]
         return cls(frozenset(shingles(words)), frozenset(lines))
 
@@ -28,7 +30,7 @@ class Opinion:
         """Share of the block's runs of four words that the text has; of a shorter block: is it a line?"""
         if len(block.words) < 4:
             return float(block.words in self.lines)
-        return sum(run in self.shingles for run in shingles(block.words)) / (len(block.words) - 3)
+        return sum(map(self.shingles.__contains__, shingles(block.words))) / (len(block.words) - 3)
 
 
 def overlap(one: Opinion, other: Opinion) -> float:

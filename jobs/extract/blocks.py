@@ -1,4 +1,4 @@
-"""The text blocks of a page, in its order: paragraphs, headings, items of lists, cells of tables, captions."""
+"""The text blocks of a page, in its order: paragraphs, headings, items of lists, rows of tables, captions."""
 
 from __future__ import annotations
 
@@ -10,27 +10,24 @@ from typing import Any
 SHINGLE_WORDS = 4
 _WORDS = re.compile(r"\w+")
 # What is inside these is never shown as text.
-_UNSEEN = frozenset(
-    (
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "iframe",
-        "select",
-        "option",
-        "textarea",
-        "input",
-        "head",
-    )
-    + ("object", "canvas", "audio", "video", "math", "datalist")
-)
-_INLINE = frozenset(
-    "a abbr acronym amp-img b bdi bdo big br cite code data del dfn em font i img ins kbd label mark picture q rt "
-    "ruby s samp small source span strike strong sub sup time tt u var wbr".split()
-)
+# fmt: off
+_UNSEEN = frozenset((
+    "script", "style", "noscript", "template", "svg", "iframe", "select", "option", "textarea",
+    "input", "head", "object", "canvas", "audio", "video", "math", "datalist",
+))
+_INLINE = frozenset((
+    "a", "abbr", "acronym", "amp-img", "b", "bdi", "bdo", "big", "br", "cite", "code", "data",
+    "del", "dfn", "em", "font", "i", "img", "ins", "kbd", "label", "mark", "picture", "q", "rt",
+    "ruby", "s", "samp", "small", "source", "span", "strike", "strong", "sub", "sup", "time", "tt",
+    "u", "var", "wbr",
+))
+# fmt: on
 _BOLD = ("b", "strong")
+_CELLS = ("td", "th")
+MAX_COMPARED_CHARS = 50_000
+"""Of one block, whose words are compared."""
+MAX_ROW_CHARS = 1_000
+"""A longer row is layout: its cells are not cells but columns of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +37,13 @@ class Block:
     text: str
     """White space collapsed."""
     words: tuple[str, ...]
+    """Of its beginning, where it is very long."""
     element: Any
     """The innermost block element around it."""
     item: Any
     """The ``li`` around it, if any."""
     row: Any
-    """The ``tr`` around it, if any."""
+    """The ``tr`` that it is, if it is one: a row of a table of data is one block, ``|`` between its cells."""
     link_chars: int
     """How many of the characters are in links."""
     bold_chars: int
@@ -107,7 +105,9 @@ class _Reader:
     def _entered(self, element: Any, outer: _Open) -> _Open:
         tag = element.tag
         block = outer.block
-        if tag not in _INLINE:
+        if outer.row is not None:
+            self._border_in_row(tag)
+        elif tag not in _INLINE:
             self._end()
             block = element
         elif tag == "br":
@@ -117,7 +117,7 @@ class _Reader:
             iter(element),
             block,
             element if tag == "li" else outer.item,
-            element if tag == "tr" else outer.row,
+            element if tag == "tr" and _is_row(element) else outer.row,
             outer.linked or tag == "a",
             outer.bold or tag in _BOLD,
         )
@@ -125,10 +125,16 @@ class _Reader:
         return inner
 
     def _left(self, inner: _Open, outer: _Open | None) -> None:
-        if inner.element.tag not in _INLINE:
+        if (outer is None or outer.row is None) and inner.element.tag not in _INLINE:
             self._end()
         if outer is not None:
             self._add(inner.element.tail, outer)
+
+    def _border_in_row(self, tag: str) -> None:
+        if tag in _CELLS and self._at is not None:
+            self._texts.append(" | ")
+        elif tag not in _INLINE or tag == "br":
+            self._texts.append(" ")
 
     def _add(self, text: str | None, at: _Open) -> None:
         if not text:
@@ -145,7 +151,7 @@ class _Reader:
         at = self._at
         if at is not None:
             text = " ".join("".join(self._texts).split())
-            if words := tuple(words_of(text)):
+            if words := tuple(words_of(text[:MAX_COMPARED_CHARS])):
                 block = Block(text, words, at.block, at.item, at.row, self._link_chars, self._bold_chars)
                 self.found.append(block)
         self._texts.clear()
@@ -156,3 +162,9 @@ class _Reader:
 def _is_control(element: Any) -> bool:
     """A button; one that was never closed may hold the whole page, and is none."""
     return element.tag == "button" and element.find(".//p") is None
+
+
+def _is_row(element: Any) -> bool:
+    """Is a ``tr`` one of a table of data?"""
+    cells = sum(1 for child in element if child.tag in _CELLS)
+    return cells > 1 and element.find(".//table") is None and len(element.text_content()) <= MAX_ROW_CHARS

@@ -38,6 +38,8 @@ class Draft:
     issues: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Field of the article → where its value came from (`jobs.article.ORIGINS`)."""
+    titles: tuple[str, ...] = ()
+    """What the page calls itself, as it has it: what recurs in the titles of its site is no headline."""
     skip: Reason | None = None
     """Why this is not to be published; the rest is what was found all the same."""
     took_ms: int = 0

@@ -1,4 +1,4 @@
-"""What can be told of each text block: its form, its place on the page, and who takes it for the article's."""
+"""What can be told of a text block: its form, its place on the page, and who takes it for the article's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log1p
 from typing import Any
 
@@ -13,7 +14,7 @@ from jobs.extract.agreement import AGREED, Opinion
 from jobs.extract.blocks import Block
 from jobs.extract.hints import HINTS, hints
 
-TAGS = ("p", "h1", "h2", "h3", "h4", "li", "td", "figcaption", "blockquote", "div", "dd", "section")
+TAGS = ("p", "h1", "h2", "h3", "h4", "li", "tr", "td", "figcaption", "blockquote", "div", "dd", "section")
 AROUND = (
     "article",
     "main",
@@ -34,11 +35,15 @@ MIN_WORDS = 8
 """Blocks that an extractor takes and that have fewer words do not mark where the article begins or ends."""
 REACH = 20
 """Distances in blocks are cut at this."""
+MAX_BLOCKS = 6_000
+"""Of some 750 real pages the longest has 1,418; each takes 0.1 ms."""
+PLAUSIBLE = 8
+"""So many blocks before and after what extractors take may still be the article's."""
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"”»’')\]]*$")
 _AT_START = re.compile(
-    r"\W*(?:photo|image|picture|video|credit|source|copyright|©|\(c\)|read (?:more|also|next)|also read|related"
-    r"|see also|more:|watch|listen|follow|share|subscribe|sign up|click here|by |von |par |por |published|updated"
-    r"|posted|advertisement|lire|mehr|foto|bild|quelle|lesen|read)",
+    r"\W*(?:photo|image|picture|video|credit|source|copyright|©|\(c\)|read|also read|related|see also|more:"
+    r"|watch|listen|follow|share|subscribe|sign up|click here|by |von |par |por |published|updated|posted"
+    r"|advertisement|lire|mehr|foto|bild|quelle|lesen)",
     re.IGNORECASE,
 )
 NEAR = (-2, -1, 1, 2)
@@ -54,13 +59,19 @@ class Evidence:
     """Of the headline, case folded."""
 
 
-def features(blocks: Sequence[Block], evidence: Evidence) -> list[list[float]]:
-    """A row for each block; -1 stands for “not known”."""
-    if not blocks:
-        return []
+def features(blocks: Sequence[Block], evidence: Evidence) -> list[list[float] | None]:
+    """A row of `NAMES` for each block, where -1 stands for “not known”; None where nothing speaks for it.
+
+    That is a block that no extractor takes, far from all that one does: most of a page. All are None where
+    there are more than `MAX_BLOCKS`.
+    """
+    if not 0 < len(blocks) <= MAX_BLOCKS:
+        return [None] * len(blocks)
     page = _Page(blocks, evidence)
-    rows = [_form(block) + page.place(i) for i, block in enumerate(blocks)]
-    return [row + page.neighbours(i) for i, row in enumerate(rows)]
+    return [
+        _form(block) + page.place(i) + page.neighbours(i) if page.is_plausible(i) else None
+        for i, block in enumerate(blocks)
+    ]
 
 
 def _form(block: Block) -> list[float]:
@@ -87,10 +98,12 @@ def _form(block: Block) -> list[float]:
         "©" in text,
         text.endswith("?"),
         any(quote in text for quote in '"“„«'),
-        *(tag == one for one in TAGS),
+        *_IS_TAG.get(tag, _NO_TAG),
     ]
 
 
+_NO_TAG = (0,) * len(TAGS)
+_IS_TAG = {tag: tuple(int(tag == one) for one in TAGS) for tag in TAGS}
 FORM = (
     *("words", "word_chars", "linked", "bold", "sentence_end", "commas", "digits", "upper", "starts_lower"),
     *(
@@ -109,12 +122,32 @@ FORM = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way from the root down to an element."""
+
+    around: int
+    """Bits, one for each of `AROUND` that is on it."""
+    depth: int
+    named: tuple[int, ...]
+    """Hints of the element and of the five above it."""
+
+
+_TOP = Line(0, 0, ())
+_AROUND_BITS = {tag: 1 << bit for bit, tag in enumerate(AROUND)}
+
+
+@lru_cache(maxsize=4096)
+def _spread(bits: int, count: int) -> tuple[int, ...]:
+    return tuple(bits >> bit & 1 for bit in range(count))
+
+
 class _Page:
     """What blocks say of one another."""
 
     def __init__(self, blocks: Sequence[Block], evidence: Evidence) -> None:
         self.blocks, self.evidence = blocks, evidence
-        self.votes = [[evidence.votes[name].share(block) for name in VOTES] for block in blocks]
+        self.votes = self._votes()
         self.support = [sum(votes) / len(votes) for votes in self.votes]
         self.count = [len(block.words) for block in blocks]
         self.total = sum(self.count)
@@ -125,9 +158,15 @@ class _Page:
         self.repeated = Counter(block.text for block in blocks)
         self.before = self._words_before()
         self._names: dict[str, int] = {}
-        self._lines: dict[Any, tuple[frozenset[str], int, tuple[int, ...]]] = {}
+        self._inside: dict[Any, int] = {}
+        self._lines: dict[Any, Line] = {}
         self._shares()
         self._cores()
+
+    def _votes(self) -> list[list[float]]:
+        by_opinion = {o: [o.share(b) for b in self.blocks] for o in map(self.evidence.votes.get, VOTES) if o}
+        columns = [by_opinion[self.evidence.votes[name]] for name in VOTES]  # the third is often the first
+        return [list(votes) for votes in zip(*columns, strict=True)]
 
     def _words_before(self) -> list[int]:
         before, total = [], 0
@@ -154,31 +193,50 @@ class _Page:
         """The innermost elements that hold half, and nearly all, of the taken words."""
         held: dict[Any, int] = defaultdict(int)
         for i in self.taken:
-            element = self.blocks[i].element
-            while element is not None:
-                held[element] += self.count[i]
-                element = element.getparent()
+            held[self.blocks[i].element] += self.count[i]
+            self.line(self.blocks[i].element)
+        for element in sorted(self._lines, key=lambda e: -self._lines[e].depth):
+            if (parent := element.getparent()) is not None:
+                held[parent] += held[element]
         self.cores = []
         for share in (0.5, 0.8, 0.95):
             holding = (e for e, words in held.items() if words >= share * self.taken_words)
-            self.cores.append(max(holding, key=lambda e: self.line(e)[1]))
+            self.cores.append(max(holding, key=lambda e: self.line(e).depth))
 
-    def line(self, element: Any) -> tuple[frozenset[str], int, tuple[int, ...]]:
-        """Tags from the root down to an element, its depth, and the hints of it and the five above."""
+    def inside(self, element: Any) -> int:
+        """Bits, one for each of the cores that the element is, or is in."""
+        if element not in self._inside:
+            parent = element.getparent()
+            around = 0 if parent is None else self.inside(parent)
+            self._inside[element] = around | sum(
+                1 << n for n, core in enumerate(self.cores) if core is element
+            )
+        return self._inside[element]
+
+    def line(self, element: Any) -> Line:
+        """What is above an element."""
         if element not in self._lines:
             parent = element.getparent()
-            tags, depth, above = self.line(parent) if parent is not None else (frozenset(), 0, ())
+            above = self.line(parent) if parent is not None else _TOP
             named = 0 if element.tag in ("body", "html") else hints(element, self._names)
-            self._lines[element] = (tags | {element.tag}, depth + 1, (named, *above[:5]))
+            bit = _AROUND_BITS.get(element.tag, 0)
+            self._lines[element] = Line(above.around | bit, above.depth + 1, (named, *above.named[:5]))
         return self._lines[element]
+
+    def is_plausible(self, i: int) -> bool:
+        """Does any text have a part of it, or is it near the article?"""
+        if self.support[i] or (i >= self.first - PLAUSIBLE and i <= self.last + PLAUSIBLE):
+            return True
+        votes, block = self.evidence.votes, self.blocks[i]
+        return LD in votes and votes[LD].share(block) > 0
 
     def place(self, i: int) -> list[float]:
         block, evidence = self.blocks[i], self.evidence
-        tags, depth, named = self.line(block.element)
-        own, upper, far = named[0], _union(named[1:3]), _union(named[3:])
-        row: list[float] = [one in tags for one in AROUND]
-        for bit in range(len(HINTS)):
-            row += (own >> bit & 1, upper >> bit & 1, far >> bit & 1)
+        line = self.line(block.element)
+        depth, named = line.depth, line.named
+        row: list[float] = [*_spread(line.around, len(AROUND)), *_spread(named[0], len(HINTS))]
+        row += _spread(_union(named[1:3]), len(HINTS))
+        row += _spread(_union(named[3:]), len(HINTS))
         row += self.votes[i]
         row += [
             evidence.votes[name].share(block) if name in evidence.votes else -1.0 for name in (LD, SUMMARY)
@@ -189,8 +247,9 @@ class _Page:
         row += (_cut(i - self.first), _cut(i - self.last), self.first <= i <= self.last, depth)
         for key in self.kinds[i]:
             row += self._share_without(key, i)
-        row += [_holds(core, block.element) for core in self.cores]
-        row.append(depth - self.line(self.cores[1])[1])
+        inside = self.inside(block.element)
+        row += (inside & 1, inside >> 1 & 1, inside >> 2 & 1)
+        row.append(depth - self.line(self.cores[1]).depth)
         row += (len(self.taken), log1p(self.taken_words), self.taken_words / self.total)
         return row
 
@@ -220,7 +279,7 @@ class _Page:
 
 PLACE = (
     *(f"in_{tag}" for tag in AROUND),
-    *(f"{where}_{hint}" for hint in HINTS for where in ("own", "upper", "far")),
+    *(f"{where}_{hint}" for where in ("own", "upper", "far") for hint in HINTS),
     *(f"vote_{name}" for name in (*VOTES, LD, SUMMARY)),
     *(
         "like_title",
@@ -242,7 +301,7 @@ NAMES = (*FORM, *PLACE, *NEIGHBOURS)
 
 
 def _in_h1(element: Any) -> bool:
-    return element.tag == "h1" or _parent(element).tag == "h1"
+    return "h1" in (element.tag, _parent(element).tag)
 
 
 def _parent(element: Any) -> Any:
@@ -259,11 +318,3 @@ def _union(bits: Sequence[int]) -> int:
 
 def _cut(distance: int) -> int:
     return max(-REACH, min(REACH, distance))
-
-
-def _holds(outer: Any, element: Any) -> bool:
-    while element is not None:
-        if element is outer:
-            return True
-        element = element.getparent()
-    return False

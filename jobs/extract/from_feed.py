@@ -9,6 +9,7 @@ from dataclasses import replace
 from jobs.entry import Entry
 from jobs.errors import Outcome, Permanent, Reason
 from jobs.extract.draft import Draft
+from jobs.extract.headline import Learned
 from jobs.extract.pipeline import extract
 from jobs.extract.plain import letters
 from jobs.feed_content import is_whole, without_footer
@@ -25,12 +26,16 @@ CONTAINED = 0.8
 SCORE = 0.9
 """What it leaves of the score: nobody has compared it with a page."""
 
+# Tags of the page around it, which would keep the content from being read as one.
+_STRUCTURE = re.compile(r"</?(?:html|head|body|main|article)(?=[\s>/])[^<>]*+>", re.I)
 _ABOUT_TEXT = frozenset(("no_text", "short", "truncated", "paywall", "boilerplate", "encoding"))
 _MARKUP = ("html", "json-ld", "meta")
 
 
-def drafted(page: Page) -> Draft:
+def drafted(page: Page, learned: Learned | None = None) -> Draft:
     """What is to be published of a stored page: what is on it, or what its feed says.
+
+    `learned` is what other articles of the site tell of its titles.
 
     Raises:
         Permanent: `TOO_COMPLEX`; or why there is no page, where its feed turns out to say nothing.
@@ -38,7 +43,13 @@ def drafted(page: Page) -> Draft:
     if page.refused:
         return _instead_of_page(page)
     try:
-        draft = extract(page.body, url=page.final_url, content_type=page.content_type, entry=page.entry)
+        draft = extract(
+            page.body,
+            url=page.final_url,
+            content_type=page.content_type,
+            entry=page.entry,
+            learned=learned,
+        )
     except Permanent as outcome:
         return _instead_of(outcome, page)
     if page.entry is None or not _may_say_more(draft, page.entry):
@@ -110,7 +121,8 @@ def _document(entry: Entry) -> bytes:
     """The content as the page that it would be."""
     title = html.escape(entry.title or "")
     head = f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{title}</title></head>"
-    body = f"<body><article><h1>{title}</h1>{entry.content or ''}</article></body></html>"
+    content = _STRUCTURE.sub("", entry.content or "")
+    body = f"<body><article><h1>{title}</h1>{content}</article></body></html>"
     return (head + body).encode("utf-8", "replace")
 
 

@@ -6,11 +6,12 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from jobs.entry import Entry
 from jobs.extract.page import Parsed
 from jobs.extract.plain import letters, plain, same
+from jobs.words import count_words
 
 _SEPARATOR = re.compile(r"\s+[–—·•«‹›:~-]\s+|\s*[|｜»]\s*")
 _LABEL_AT_END = re.compile(
@@ -27,6 +28,20 @@ ALIKE = 0.3
 """The share of its words that a heading must have in common with what else may be the headline."""
 
 
+MIN_LEFT_WORDS = 3
+"""Of a title from which a part goes for being in others as well."""
+
+
+class Learned(Protocol):
+    """What the other articles of a site tell of its titles."""
+
+    def is_affix(self, segment: str) -> bool:
+        """Do others have this first or last part, too: a section, the site's name?"""
+
+    def is_label(self, heading: str) -> bool:
+        """Do others have this whole heading?"""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One piece of evidence for the headline."""
@@ -40,15 +55,18 @@ class Candidate:
 _H1, _DESCRIBED, _TITLE = 2.0, 1.0, 0.5
 
 
-def headline(page: Parsed, entry: Entry, site_name: str | None, domain: str | None) -> tuple[str, str] | None:
+def headline(
+    page: Parsed, entry: Entry, site_name: str | None, domain: str | None, learned: Learned | None = None
+) -> tuple[str, str] | None:
     """(origin, headline), or None.
 
-    The candidates with the same letters are weighed together; at a tie the most trusted wins.
+    The candidates with the same letters are weighed together; at a tie the most trusted wins. What other
+    articles of the site are called, too, is taken only where there is nothing else.
     """
 
     def cleaned(value: str | None) -> str | None:
         text = plain(value, MAX_HEADLINE)
-        return _LABEL_AT_END.sub("", without_site(text, site_name, domain)) if text else None
+        return _LABEL_AT_END.sub("", without_site(text, site_name, domain, learned)) if text else None
 
     described = [
         Candidate(origin, text, weight)
@@ -60,6 +78,10 @@ def headline(page: Parsed, entry: Entry, site_name: str | None, domain: str | No
         for h1 in _headings(page)
         if (text := cleaned(h1.text_content())) and not same(text, site_name or "")
     ]
+    if learned:
+        is_label = learned.is_label
+        described = [c for c in described if not is_label(c.text)] or described
+        headings = [text for text in headings if not is_label(text)]
     shown = shown_headline(headings, [candidate.text for candidate in described])
     candidates = [Candidate("html", shown, _H1)] if shown else []
     return heaviest([*candidates, *described])
@@ -113,17 +135,39 @@ def _is_without_kicker(other: str, heading: str) -> bool:
     )
 
 
-def without_site(title: str, site_name: str | None, domain: str | None) -> str:
-    """A title without the site's name before or after a separator."""
+def without_site(
+    title: str, site_name: str | None, domain: str | None, learned: Learned | None = None
+) -> str:
+    """A title without the site's name, or what else its titles share, before or after a separator."""
     parts = [(match.start(), match.end()) for match in _SEPARATOR.finditer(title)]
     if not parts:
         return title
-    (_, first_end), (last_start, last_end) = parts[0], parts[-1]
-    if _is_site(title[last_end:], site_name, domain):
-        return without_site(title[:last_start].rstrip(), site_name, domain) or title
-    if _is_site(title[: parts[0][0]], site_name, domain):
-        return without_site(title[first_end:].lstrip(), site_name, domain) or title
+    (first_start, first_end), (last_start, last_end) = parts[0], parts[-1]
+    for part, rest in (
+        (title[last_end:], title[:last_start].rstrip()),
+        (title[:first_start], title[first_end:].lstrip()),
+    ):
+        if _is_site(part, site_name, domain) or (learned and _is_shared(part, rest, learned)):
+            return without_site(rest, site_name, domain, learned) or title
     return title
+
+
+def _is_shared(part: str, rest: str, learned: Learned) -> bool:
+    """And what is left is more than a word or two, and not itself what others have."""
+    return count_words(rest) >= MIN_LEFT_WORDS and learned.is_affix(part) and not learned.is_affix(rest)
+
+
+def segments(title: str) -> tuple[str, ...]:
+    """What stands before the first and after the last separator of a title; nothing where it has none."""
+    parts = list(_SEPARATOR.finditer(title))
+    return (title[: parts[0].start()], title[parts[-1].end() :]) if parts else ()
+
+
+def titles(page: Parsed) -> tuple[str, ...]:
+    """All that a page calls itself, as it has it, for what recurs on its site."""
+    raw = [page.tree.findtext(".//head/title") or page.tree.findtext(".//title"), page.first("og:title")]
+    raw += [h1.text_content() for h1 in _headings(page)]
+    return tuple(dict.fromkeys(text for value in raw if (text := plain(value, MAX_HEADLINE))))
 
 
 def _is_site(part: str, site_name: str | None, domain: str | None) -> bool:

@@ -16,6 +16,8 @@ FEW_WORDS = 150
 """What little an error page says around its message may be taken for its text."""
 TEASERS_WORDS = 400
 """The same where it lists other articles as well."""
+LOGIN_WORDS = 30
+"""What little beside a login may be taken for text: a short item has more."""
 FORM_BYTES = 512 * 1024
 """Larger pages are not looked at for forms."""
 
@@ -65,7 +67,7 @@ def _form(page: Parsed, word_count: int, body: bytes) -> Reason | None:
     shown = visible_text(body.decode("utf-8", "replace"))
     if consents and is_consent(shown):
         return Reason.CONSENT_WALL
-    return Reason.LOGIN_WALL if logs_in and is_login(shown) else None
+    return Reason.LOGIN_WALL if logs_in and word_count < LOGIN_WORDS and is_login(shown) else None
 
 
 def _one_line(text: str | None) -> str:

@@ -36,6 +36,11 @@ class Described:
     page: dict[str, Any] = field(default_factory=dict)
     """The object of the page that holds it, or of a recipe, review or episode; ``{}`` if there is none."""
 
+    @property
+    def is_live(self) -> bool:
+        """Is it a live blog?"""
+        return any("liveblog" in str(kind).casefold() for kind in listed(self.article.get("@type")))
+
     def text(self, *names: str) -> str | None:
         """The first of the properties that is a string, or an object with a name."""
         for name in names:

@@ -72,7 +72,7 @@ def _after(body: bytes, name: bytes, end: int, start: int) -> int:
 
 
 def _count(attributes: bytes) -> int:
-    return len(_QUOTED.sub(b"", attributes).split())
+    return len(_QUOTED.sub(b" ", attributes).split())  # parsers need no space after a quoted value
 
 
 def _too_complex(detail: str) -> Permanent:

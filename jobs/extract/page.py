@@ -30,6 +30,8 @@ class Parsed:
     meta: dict[str, list[str]]
     """Contents of meta tags by lower-case name, property or itemprop, in order."""
     ld: jsonld.Described
+    source: str = ""
+    """The page as decoded, for those who parse for themselves."""
 
     def first(self, *names: str) -> str | None:
         """The content of the first of these meta tags that the page has."""
@@ -66,7 +68,7 @@ def parse(text: str, url: str | None) -> Parsed:
         Permanent: `Reason.TOO_COMPLEX`, nested deeper than the parser goes.
     """
     tree = _tree(text)
-    return Parsed(tree, _base(tree, url), _meta(tree), jsonld.described(_scripts(tree)))
+    return Parsed(tree, _base(tree, url), _meta(tree), jsonld.described(_scripts(tree)), text)
 
 
 def _tree(text: str) -> Any:

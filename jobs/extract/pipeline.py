@@ -13,11 +13,15 @@ from jobs.extract.authors import Byline
 from jobs.extract.decode import decode
 from jobs.extract.draft import Draft
 from jobs.extract.fields import Found
-from jobs.extract.headline import heading_of, headline
+from jobs.extract.headline import Learned, heading_of, headline, titles
 from jobs.extract.page import Parsed, parse
 from jobs.extract.shown_date import NOTHING_SHOWN, Shown, shown
-from jobs.extract.text import article_text, count_words
+from jobs.extract.text import article_text
 from jobs.urls import domain
+from jobs.words import count_words
+
+LANGUAGE_CHARS = 1_500
+"""The beginning of a text tells its language; the rest would cost twice the time."""
 
 
 def extract(
@@ -27,6 +31,7 @@ def extract(
     content_type: str = "",
     entry: Entry | None = None,
     now_ms: int | None = None,
+    learned: Learned | None = None,
 ) -> Draft:
     """The article that is on a page.
 
@@ -38,6 +43,7 @@ def extract(
         content_type: the Content-Type header.
         entry: what the feed said of the link.
         now_ms: the time after which no publication date is believed; default: the clock's.
+        learned: what other articles of the site tell of its titles.
 
     Raises:
         Permanent: `Reason.TOO_COMPLEX`, a limit of `jobs.extract.limits` is passed.
@@ -46,15 +52,17 @@ def extract(
     limits.check(body)
     page = parse(decode(body, content_type), url)
     now = int(time.time() * 1000) if now_ms is None else now_ms
-    found = _metadata(page, entry or Entry(url or ""), url, now)
+    found = _metadata(page, entry or Entry(url or ""), url, now, learned)
     return instead.marked(_draft(page, found, entry, url, started), page, body)
 
 
-def _metadata(page: Parsed, entry: Entry, url: str | None, now_ms: int) -> dict[str, Any]:
+def _metadata(
+    page: Parsed, entry: Entry, url: str | None, now_ms: int, learned: Learned | None
+) -> dict[str, Any]:
     """Field → (origin, value) of all that needs no text; under ``issues`` whether dates conflict."""
     named = fields.site_name(page)
     site = named[1] if named else None
-    title = headline(page, entry, site, _domain(url))
+    title = headline(page, entry, site, _domain(url), learned)
     heading = heading_of(page, title[1] if title else None)
     seen = _shown_dates(page, heading, entry)
     dated = dates.published(page, entry, url, now_ms, seen)
@@ -107,8 +115,9 @@ def _draft(
 ) -> Draft:
     issues: list[str] = found.pop("issues")
     declared = _declared_language(page, entry)
-    text = article_text(page.tree, url, found["headline"][1] if "headline" in found else None)
-    identified = language.identified(text)
+    read = article_text(page, url, found["headline"][1] if "headline" in found else None)
+    text = read.text
+    identified = language.identified(text[:LANGUAGE_CHARS])
     if "agency" not in found and (agency := credited_in(text)):
         found["agency"] = ("text", agency)
     if spoken := ("text", identified) if identified else declared:
@@ -118,13 +127,15 @@ def _draft(
     if text:
         found["text"] = ("html", text)
     words = count_words(text)
-    issues = quality.issues(text, words, found["access"][1] if "access" in found else None) + issues
+    access = found["access"][1] if "access" in found else None
+    issues = quality.issues(read, words, access, is_live=page.ld.is_live) + issues
     return Draft(
         **{field: value for field, (_, value) in found.items()},
         word_count=words,
         issues=tuple(issues),
-        score=quality.score(issues),
+        score=quality.score(issues, quality.confidence(read)),
         provenance={_PUBLIC.get(field, field): origin for field, (origin, _) in found.items()},
+        titles=titles(page),
         skip=None if text else Reason.NO_TEXT,
         took_ms=round((time.perf_counter() - started) * 1000),
     )

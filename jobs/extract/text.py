@@ -1,21 +1,24 @@
-"""The article's text: trafilatura on the parsed page, then the line rules."""
+"""The article's text: the blocks that are the article's, or what an extractor found, then the line rules."""
 
 from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from dataclasses import dataclass
 
-from trafilatura import bare_extraction
-
+from jobs.extract.blocks import Block
+from jobs.extract.choice import Read, choose, read
 from jobs.extract.clean import clean, paragraphs
+from jobs.extract.page import Parsed
 from jobs.extract.plain import plain_lines
 
 MIN_LETTERS = 40
 """With fewer there is no article: a caption, a cookie notice, an error."""
-ENOUGH_LETTERS = 200
-"""With fewer, what was left out for precision may be the article."""
 MAX_CREDIT_CHARS = 60
+COVERED = 0.5
+"""Blocks with less than this share of an extractor's text miss the article: it was in the page's data."""
+UNSURE = 0.5
+"""With less certainty about a page's blocks the extractor's own choice is the better one."""
 
 # A short inline element that its own class calls a credit: not the paragraph's text.
 _CREDITS = (
@@ -23,37 +26,69 @@ _CREDITS = (
     "[contains(@class, 'credit') or contains(@class, 'caption') or contains(@class, 'copyright')]"
 )
 _TABLE_ROW = re.compile(r"\|(.*)\|")
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’.-][^\W_]+)*")
 
 # It logs each page without text as an error; here that is an outcome, and told as one.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-def article_text(tree: Any, url: str | None, headline: str | None) -> str:
-    """The article's text, ``""`` if there is none. Removes credits from `tree`, so call it last.
+@dataclass(frozen=True, slots=True)
+class ArticleText:
+    """A text and how it was come by."""
 
-    Precision is favoured: on news pages what trafilatura adds otherwise is mostly what stands around.
-    """
-    for credit in tree.xpath(_CREDITS):
+    text: str
+    """Paragraphs separated by a blank line; ``""`` if there is none."""
+    agreement: float = 0.0
+    """Overlap of two extractors' texts, 0–1."""
+    certainty: float = 0.0
+    """How sure the choice of blocks was, 0–1."""
+    from_blocks: bool = True
+    """False where the blocks missed the article and an extractor's text stands in."""
+    linked: float = 0.0
+    """Share of the chosen blocks' characters that are links, 0–1."""
+
+
+def article_text(page: Parsed, url: str | None, headline: str | None) -> ArticleText:
+    """The article's text. Removes credits from the page's tree, so call it last."""
+    for credit in page.tree.xpath(_CREDITS):
         if len(credit.text_content()) <= MAX_CREDIT_CHARS:
             credit.drop_tree()
-    text = _found(tree, url, headline, precise=True)
-    if _letters(text) < ENOUGH_LETTERS:
-        text = max(text, _found(tree, url, headline, precise=False), key=_letters)
-    return text if _letters(text) >= MIN_LETTERS else ""
+    found = read(page, url, headline)
+    chosen = choose(found)
+    text = _cleaned(_lines(chosen.blocks), headline)
+    from_blocks = chosen.certainty >= UNSURE and len(text) >= COVERED * len(_stand_in(found))
+    if not from_blocks:
+        text = _cleaned(_extracted_lines(_stand_in(found)), headline) or text
+    enough = len(text) >= 10 * MIN_LETTERS or sum(c.isalpha() for c in text) >= MIN_LETTERS
+    linked = _linked(chosen.blocks) if from_blocks else 0.0
+    return ArticleText(text if enough else "", found.agreement, chosen.certainty, from_blocks, linked)
 
 
-def _found(tree: Any, url: str | None, headline: str | None, *, precise: bool) -> str:
-    found: Any = bare_extraction(
-        tree, url=url, fast=not precise, favor_precision=precise, include_comments=False, with_metadata=False
-    )
-    lines = plain_lines(found.text or "") if found else []
-    rows = [_without_bars(line) for line in lines if not _is_rule(line)]
-    return paragraphs(clean(rows, headline))
+def _linked(blocks: list[Block]) -> float:
+    return sum(b.link_chars for b in blocks) / (sum(len(b.text) for b in blocks) or 1)
 
 
-def _letters(text: str) -> int:
-    return sum(c.isalpha() for c in text)
+def _stand_in(found: Read) -> str:
+    """The text of the extractor that stands in: the third, where it was asked, since it looks further."""
+    first, _, *third = found.texts
+    return third[0] if third else first
+
+
+def _cleaned(lines: list[str], headline: str | None) -> str:
+    return paragraphs(clean(lines, headline))
+
+
+def _lines(blocks: list[Block]) -> list[str]:
+    """A line for each block, ``- `` before the first of a list's item."""
+    lines, item = [], None
+    for block in blocks:
+        first_of_item = block.item is not None and block.item is not item
+        item = block.item
+        lines += [f"- {line}" if first_of_item else line for line in plain_lines(block.text)]
+    return lines
+
+
+def _extracted_lines(text: str) -> list[str]:
+    return [_without_bars(line) for line in plain_lines(text) if not _is_rule(line)]
 
 
 def _is_rule(line: str) -> bool:
@@ -65,8 +100,3 @@ def _without_bars(line: str) -> str:
     """``| a | b |`` → ``a | b``: the row of a table."""
     row = _TABLE_ROW.fullmatch(line)
     return row[1].strip() if row else line
-
-
-def count_words(text: str) -> int:
-    """Words of a text; a Chinese, Japanese or Korean character counts as one."""
-    return len(_WORD.findall(text))

@@ -104,7 +104,6 @@ local function check_unknown(id, places)
   end
   if mend then take_out(id, {}) end
   if redis.call('EXISTS', K.page(id)) == 1 and wrong(id, 'page_without_link') then redis.call('DEL', K.page(id)) end
-  if redis.call('ZSCORE', K.dead, id) and wrong(id, 'not_dead', 'no record') then redis.call('ZREM', K.dead, id) end
 end
 
 local function check_dead(id, link)

@@ -22,6 +22,10 @@ if link.state == 'closed' then
   tally('discovered')
   tally_day(link, 'discovered', '')
 end
+for place, line in ipairs(redis.call('LRANGE', K.way(id), 0, -1)) do
+  local short = string.match(line, '^%d+ published [^%s;]+')
+  if short then redis.call('LSET', K.way(id), place - 1, short) end  -- what follows has excerpts of the text
+end
 note(id, ARGV[9])
 if revision > 0 then
   close(id, link, 'published', '', '', keep_ms)

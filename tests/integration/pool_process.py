@@ -10,12 +10,11 @@ import time
 
 from redis import Redis
 
-from jobs.article import Article
 from jobs.extract import warm
 from jobs.keys import Keys
 from jobs.ledger import Ledger
-from jobs.link import Begun
 from jobs.page import Page
+from jobs.recurring.lesson import Lesson
 from jobs.tasks import Tasks
 from worker import logs
 from worker.dead_job import dead_job_maker
@@ -25,8 +24,8 @@ from worker.pool import Pool
 class Hostile(Tasks):
     """Tasks whose extraction is struck by some pages."""
 
-    def _article(self, begun: Begun, page: Page) -> Article:
-        kind = begun.url.rsplit("/", 1)[-1].split("-")[0]
+    def _lesson(self, page: Page) -> Lesson:
+        kind = page.url.rsplit("/", 1)[-1].split("-")[0]
         if kind == "hang":
             re.match(r"(a+)+$", "a" * 64 + "b")  # C code that no signal handler can interrupt
         if kind == "memory":
@@ -37,7 +36,7 @@ class Hostile(Tasks):
             raise ZeroDivisionError("a bug that this page finds")
         if kind == "slow":
             time.sleep(3)
-        return super()._article(begun, page)
+        return super()._lesson(page)
 
 
 def main(url: str, namespace: str) -> None:

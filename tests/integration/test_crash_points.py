@@ -24,6 +24,7 @@ from jobs.keys import STAGES, Keys
 from jobs.ledger import Ledger
 from jobs.link import OUTCOMES, Found
 from jobs.page import Page
+from jobs.recurring.store import SiteMemories
 from jobs.tasks import Tasks, install
 from jobs.urls import link_id
 from worker.dead_job import dead_job_maker
@@ -125,6 +126,7 @@ class Process:
                 feed_infos=self.registry.infos,
                 dead_job=dead_job_maker(self.redis, self.keys),
                 worker="tester",
+                sites=SiteMemories(self.redis, self.keys),
             )
         )
         Quiet(self.redis, self.keys, stage, f"{stage}-worker", concurrency=5).work(

@@ -14,8 +14,9 @@ from worker.config import Settings, load
 from worker.embedded import EmbeddedRedis
 from worker.feeds.registry import Registry, feed_id
 from worker.feeds.websub import Subscription
-from worker.health import Finding, examine, hub_findings
+from worker.health import Finding, examine, group_findings, hub_findings
 from worker.rqworker import PalmyraWorker
+from worker.stream import Group, trim
 
 URL = "https://one.test/feed"
 
@@ -224,6 +225,50 @@ def test_a_public_url_that_no_hub_reaches_is_a_warning() -> None:
     assert f"{PUBLIC}/websub/" in finding.mend
     assert hub_findings(unanswered, None, NOW_MS) == []
     assert hub_findings([*unanswered, subscription("c", verified=1, until=NOW_MS + 1)], PUBLIC, NOW_MS) == []
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(8.0, "holds the stream"), (4.0, "is far behind"), (3.0, None), (None, None)]
+)
+def test_groups_that_are_behind_are_warnings(days: float | None, words: str | None) -> None:
+    """From half of the time that events are kept on, before they hold the stream; and how to give one up."""
+    oldest = None if days is None else NOW_MS - int(days * DAY_MS)
+    found = group_findings([Group("the desk", 5, 1, oldest, overtaken=False)], 7, "ns:articles", NOW_MS)
+    assert [finding.level for finding in found] == ["warning"] * bool(words)
+    for finding in found:
+        assert words
+        assert words in finding.what
+        assert "redis-cli XGROUP DESTROY ns:articles 'the desk'" in finding.mend
+
+
+def test_a_group_that_was_overtaken_is_a_warning(examined: Examined) -> None:
+    """Until its consumer goes on, and is told."""
+    stream = examined.keys.stream
+    for _ in range(3):
+        examined.redis.xadd(stream, {"event": "{}"})
+    examined.redis.xgroup_create(stream, "desk", id="0")
+    examined.redis.xreadgroup("desk", "me", {stream: ">"}, count=1, noack=True)
+    trim(examined.redis, examined.keys, keep_days=7)
+    assert examined.findings() == []
+    examined.redis.xtrim(stream, maxlen=1, approximate=False)
+    assert "group desk was overtaken" in examined.only().what
+    examined.redis.xreadgroup("desk", "me", {stream: ">"}, noack=True)
+    assert examined.findings() == []
+
+
+def test_a_stream_over_its_size_names_who_holds_it(examined: Examined) -> None:
+    """What is unread stays, whatever the size."""
+    stream = examined.keys.stream
+    for _ in range(100):
+        examined.redis.xadd(stream, {"event": "x" * 1000})
+    examined.settings = examined.settings.model_copy(update={"keep_stream_bytes": 50_000})
+    assert examined.findings() == []
+    examined.redis.xgroup_create(stream, "desk", id="0")
+    finding = examined.only()
+    assert "desk has not read it" in finding.what
 
 
 def test_errors_come_first(examined: Examined) -> None:

@@ -114,7 +114,7 @@ def test_nothing_that_is_needed_is_ever_trimmed(
     redis: Redis, keys: Keys, groups: list[tuple[int, set[int]]]
 ) -> None:
     """Whatever any group has read and acknowledged: its pending and unread events are there afterwards."""
-    redis.delete(keys.stream)
+    redis.delete(keys.stream, keys.edge)
     for number in range(12):
         redis.xadd(keys.stream, {"n": number}, id=f"{1000 + number // 2}-{number % 2 + 1}")
     needed: set[int] = set()

@@ -116,7 +116,7 @@ def tidy(redis: Redis) -> None:
 
 
 def overtake(redis: Redis) -> tuple[list[str], str]:
-    """A group that read one event of four, of which an operator left the last; their ids, and the one read."""
+    """A group read one event of four, and an operator left the last one; their ids, and the one read."""
     publish(redis, "A")
     assert list(headlines(redis)) == ["A"]
     publish(redis, "B", "C", "D")

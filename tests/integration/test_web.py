@@ -208,6 +208,14 @@ def test_the_newsroom_lists_each_article_once_newest_first(web: Web, redis: Redi
     assert "Taken down" not in text
 
 
+def test_the_newsroom_tells_of_consumers_that_are_late(web: Web, redis: Redis, keys: Keys) -> None:
+    """Those that are more than an hour behind, in its line of numbers."""
+    redis.xadd(keys.stream, {"event": "{}"}, id=f"{int(time.time() * 1000) - 2 * 3_600_000}-0")
+    assert 'data-total="late">0<' in web.get("/").text
+    redis.xgroup_create(keys.stream, "desk", id="0")
+    assert 'data-total="late">1<' in web.get("/").text
+
+
 def test_an_empty_newsroom_says_what_to_do(web: Web) -> None:
     """The first page a new operator sees names the command to go on with."""
     assert "palmyra feeds add" in web.get("/").text
@@ -338,6 +346,7 @@ def test_metrics_tell_what_redis_holds(web: Web, redis: Redis, keys: Keys) -> No
     failed(ledger, "k" * 16)
     Registry(redis, keys).add("https://one.test/feed")
     queue_for(keys, "fetch", redis).enqueue("jobs.tasks.fetch", "l" * 16, 1)
+    redis.xgroup_create(keys.stream, "desk", id="0")
     found = samples(web)
 
     def value(name: str, **labels: str) -> float:
@@ -354,6 +363,10 @@ def test_metrics_tell_what_redis_holds(web: Web, redis: Redis, keys: Keys) -> No
     assert value("palmyra_dead_links") == 1
     assert value("palmyra_feeds", state="new") == 1
     assert value("palmyra_stream_length") == 1
+    assert value("palmyra_stream_bytes") > 0
+    assert value("palmyra_group_lag_events", group="desk") == 1
+    assert value("palmyra_group_lag_seconds", group="desk") >= 0
+    assert value("palmyra_group_pending_events", group="desk") == 0
 
 
 def test_every_declared_metric_is_there_and_no_other(web: Web) -> None:

@@ -60,6 +60,8 @@ def test_consumers_are_told_and_nothing_of_the_article_stays(
     world.server.route("/story", Story304(html(TEXT.replace("nine", "ten"))))
     assert again(world) == ["stored", "published"]
     assert SECRET in everything(redis, keys)
+    told = f"1700000000000 published {link}:1; left out 3 words that recur on its site: {SECRET}"
+    redis.rpush(keys.way(link), told)
     done = takedown.withdraw(link, reason="court order")
     assert (done.event_id, done.before, done.entries, done.pages) == (f"{link}:3", False, 2, 1)
     (raw,) = world.events()

@@ -69,10 +69,9 @@ def setting(name: str) -> str:
 
 def leaves(command: Any, path: str = "palmyra") -> set[str]:
     """Every command that does something, as it is typed."""
-    group = getattr(command, "commands", None)
-    return (
-        {path} if group is None else {leaf for n, one in group.items() for leaf in leaves(one, f"{path} {n}")}
-    )
+    below = getattr(command, "commands", {})
+    found = {leaf for name, one in below.items() for leaf in leaves(one, f"{path} {name}")}
+    return found if below and not command.invoke_without_command else found | {path}
 
 
 COMMANDS = leaves(get_command(app))

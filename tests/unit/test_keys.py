@@ -13,8 +13,33 @@ from jobs.keys import ARTICLE, FETCH, STAGES, Keys
 
 LUA = Path(__file__).parents[2] / "jobs" / "lua"
 KEYS = Keys("ns")
-SINGLE = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake", "stream", "edge", "feeds")
-FAMILIES = ("link", "way", "known", "alias", "page", "leases", "lane", "slot", "delay", "feed", "listed")
+SINGLE = (
+    "open",
+    "later",
+    "lanes",
+    "waiting",
+    "totals",
+    "dead",
+    "turn",
+    "time",
+    "wake",
+    "stream",
+    "edge",
+    "feeds",
+)
+FAMILIES: tuple[str, ...] = (
+    "link",
+    "way",
+    "known",
+    "alias",
+    "page",
+    "leases",
+    "lane",
+    "slot",
+    "delay",
+    "feed",
+    "listed",
+)
 FAMILIES += ("crawl", "asked", "kept", "day")
 
 

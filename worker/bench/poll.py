@@ -139,11 +139,11 @@ def _polls(one: World, ids: list[str], seconds: float) -> tuple[int, int]:
 def moment(one: World, pid: int) -> Moment:
     """What has been used so far."""
     running = usage.processes()
-    below = usage.kinds(pid, running)
+    all_s = sum(running[one].cpu_s for one in usage.kinds(pid, running))
     return Moment(
         time.monotonic(),
-        running[pid].cpu_s,
-        sum(running[child].cpu_s for child in below if child != pid),
+        running[pid].own_cpu_s,
+        all_s - running[pid].own_cpu_s,
         running[one.server.pid].cpu_s,
         redis_cost.counters(one.redis),
     )

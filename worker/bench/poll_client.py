@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from jobs.client import Client
 from jobs.guard import Policy
 from worker.bench import poll_documents
-from worker.feeds.poller import ACCEPT, POLLS_AT_A_TIME
+from worker.feeds.poller import ACCEPT, MAX_IDLE, POLLS_AT_A_TIME
 
 LOOPBACK = Policy(allow_networks=(ipaddress.ip_network("127.0.0.0/8"),))
 
@@ -34,7 +34,7 @@ async def _ask(client: Client, port: int, numbers: Iterator[int], end_s: float) 
 
 async def _all(port: int, feeds: int, seconds: float) -> dict[str, float]:
     numbers = itertools.cycle(range(feeds))
-    async with Client(LOOPBACK) as client:
+    async with Client(LOOPBACK, max_idle=MAX_IDLE) as client:
         began_s, cpu_s = time.monotonic(), time.process_time()
         end_s = began_s + seconds
         asked = await asyncio.gather(

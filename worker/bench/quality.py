@@ -86,8 +86,11 @@ def run(folder: Path, *, only: Sequence[str] = (), progress: Callable[[int, int]
 
 def measure(gold: Gold, only: Sequence[str] = ()) -> dict[str, Measured]:
     """Each extractor on one page. Runs in a process of the pool."""
-    body = read_page(gold.file)
-    return {name: _scored(gold, _call(call, body, gold.url)) for name, call in _extractors(only).items()}
+    body, extractors = read_page(gold.file), list(_extractors(only).items())
+    if sum(gold.id.encode()) % 2:
+        extractors.reverse()  # the first one warms the caches for those after it
+    done = {name: _scored(gold, _call(call, body, gold.url)) for name, call in extractors}
+    return {name: done[name] for name in sorted(done, key=list(_extractors(only)).index)}
 
 
 def rows(results: Results) -> list[Row]:

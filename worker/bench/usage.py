@@ -22,7 +22,7 @@ KINDS = {
 }
 """Part of the command line → kind. Other processes are of their parent's kind."""
 # After the command's name, which may hold anything but ends at the last parenthesis: state, ppid, …
-_PARENT, _TIMES = 1, slice(11, 15)
+_PARENT, _TIMES, _OWN = 1, slice(11, 15), slice(11, 13)
 
 
 class NoProc(PalmyraError):
@@ -38,6 +38,8 @@ class Process:
     command: str
     cpu_s: float
     """User and system time, with that of its children that have ended."""
+    own_cpu_s: float
+    """The same without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ def _process(pid: int) -> Process | None:
         fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
         return None
-    ticks = sum(int(field) for field in fields[_TIMES])
-    return Process(pid, int(fields[_PARENT]), command.strip(), ticks / os.sysconf("SC_CLK_TCK"))
+    hz = os.sysconf("SC_CLK_TCK")
+    cpu_s, own_s = (sum(map(int, fields[times])) / hz for times in (_TIMES, _OWN))
+    return Process(pid, int(fields[_PARENT]), command.strip(), cpu_s, own_s)
 
 
 def kinds(root: int, running: Mapping[int, Process]) -> dict[int, str]:

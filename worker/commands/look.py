@@ -113,6 +113,8 @@ def _follow_as(
     as_json: bool,
 ) -> None:
     """Read as a consumer group: what it was given and did not acknowledge first, then what is new."""
+    if since:
+        _start_id(since)  # is it one? With the option's name, if not
     from worker.client import subscribe  # with the models, which other commands have no use for
 
     logs.configure(settings.log_level, process="tail")

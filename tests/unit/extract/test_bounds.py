@@ -20,6 +20,9 @@ TOO_COMPLEX = {
     "attributes": b"<p " + b" ".join(b"a%d" % i for i in range(MAX_ATTRIBUTES + 1)) + b">x</p>",
     "attributes with values": b"<p " + b"a='>' " * (MAX_ATTRIBUTES + 1) + b">x</p>",
     "inline tags": b"<p>" + b"<b>a</b> " * MAX_INLINE_RUN + b"</p>",
+    "attributes without spaces": b"<p " + b"a='>'" * (MAX_ATTRIBUTES + 1) + b">x</p>",
+    "a million nodes": b"<i>" * 1_000_000,
+    "a giant table": b"<table><tr>" + b"<td>1</td><td>2</td><tr>" * (MAX_TAGS // 3 + 1) + b"</table>",
     "hidden behind a comment": b"<!-- <p> -->" + b"<P>a" * (MAX_TAGS + 1),
     "hidden behind a script": b"<script>if (a<b) c()</SCRIPT >" + b"<p>a" * (MAX_TAGS + 1),
 }
@@ -58,6 +61,16 @@ SLOW_FOR_THE_CARELESS = {
     "nested articles": "<article>" * 450 + "<h1>x</h1>" * 5_000,
     "nested credits": "<p>" + "<span class=credit>x" * 450,
     "times": "<article><h1>x</h1>" + "<time datetime=x>" * 450,
+    "a large table": "<table>" + "<tr><td>a b c</td><td>d</td></tr>" * 9_000 + "</table>",
+    "a row of many cells": "<table><tr>" + "<td>a word here" * 15_000 + "</table>",
+    "tables in tables": "<table><tr><td>a</td><td>" * 100 + "x",
+    "a long list": "<ul>" + "<li>an item of the list" * 15_000 + "</ul>",
+    "lists in lists": "<ul><li>an item" * 240,
+    "many headings": "<h1>a b c d</h1>" * 10_000,
+    "deep and many": "<div>" * 400 + "<p>The council met today.</p>" * 10_000,
+    "many classes": "".join(f'<p class="c{i} nav-{i} share">{i} words here</p>' for i in range(10_000)),
+    "one long name": f'<p class="{"nav-share " * 200_000}">x</p>',
+    "many words": "<p>" + " ".join(f"w{i}" for i in range(300_000)),
     "many metas": "<meta name=author content='A B, '>" * 20_000,
 }
 

@@ -15,12 +15,12 @@ from jobs.page import Page
 
 URL = "https://www.one.test/2026/11/ferry"
 PARAGRAPHS = [
-    "The ferry left the harbour at dawn with forty passengers and a cargo of salt, two hours later than planned.",
+    "The ferry left the harbour at dawn with forty passengers and a cargo of salt, two hours late.",
     "Its captain had waited for the fog to lift, which it did not do before the church bells rang for seven.",
-    "On the island the market could not begin, since half of its traders were on board with everything they sell.",
-    "The harbour master said that a second boat was to be had from spring on, if the council found the money.",
+    "On the island the market could not begin, since half of its traders were on board.",
+    "The harbour master said that a second boat was to be had, if the council found the money.",
     "Nobody was hurt, he added, and the salt stayed dry, which is more than could be said of the passengers.",
-    "The next crossing is on Tuesday, weather permitting, and those who were left behind may travel for nothing.",
+    "The next crossing is on Tuesday, and those who were left behind may travel for nothing.",
 ]
 WHOLE = "".join(f"<p>{text}</p>" for text in PARAGRAPHS)
 ENTRY = Entry(
@@ -40,7 +40,8 @@ def refused(entry: Entry | None = ENTRY, reason: Reason = Reason.FORBIDDEN) -> P
 
 def served(*paragraphs: str, entry: Entry | None = ENTRY, head: str = "", title: str = "Fog") -> Page:
     text = "".join(f"<p>{one}</p>" for one in paragraphs)
-    html = f"<html><head><title>{title}</title>{head}</head><body><article><h1>{title}</h1>{text}</article></body></html>"
+    top = f"<html><head><title>{title}</title>{head}</head>"
+    html = f"{top}<body><article><h1>{title}</h1>{text}</article></body></html>"
     return Page(URL, URL, 200, html.encode(), "text/html", 1, entry=entry)
 
 
@@ -75,7 +76,8 @@ def test_nothing_to_say(entry: Entry | None) -> None:
 
 def test_a_page_that_is_only_the_beginning() -> None:
     """The feed's text, the page's metadata; what was odd about the page's text is forgotten."""
-    head = f"<script type='application/ld+json'>{json.dumps({'@type': 'NewsArticle', 'isAccessibleForFree': False})}</script>"
+    said = json.dumps({"@type": "NewsArticle", "isAccessibleForFree": False})
+    head = f"<script type='application/ld+json'>{said}</script>"
     draft = drafted(served(*PARAGRAPHS[:2], head=head))
     assert is_feeds(draft)
     assert draft.access == "paywall"

@@ -13,8 +13,8 @@ from tests.unit.walls.pages import CHALLENGES, NOT_CHALLENGES, WORDS, article, p
 URL = "https://www.one.test/2026/11/ferry"
 TEASERS = "".join(f"<li><a href='/{n}'>Another story of the day, number {n}</a></li>" for n in range(25))
 CONSENT = (
-    "<h1>Before you continue</h1><p>We and our partners use cookies and process personal data. You can accept or "
-    "reject this; your consent can be withdrawn in the privacy settings.</p>"
+    "<h1>Before you continue</h1><p>We and our partners use cookies and process personal data. You can "
+    "accept or reject this; your consent can be withdrawn in the privacy settings.</p>"
     "<form action='/consent/save' method='post'><button>Accept all</button><button>Reject all</button></form>"
 )
 LOGIN = (

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.extract import extract
 from jobs.extract.clean import clean, paragraphs
-from jobs.extract.text import count_words
+from jobs.words import count_words
 
 LONG = "The council met on Monday evening to talk about the new bridge over the river, number {}."
 

@@ -18,9 +18,9 @@ from jobs.words import count_words
 HOST = "example.org"
 SIGN_UP = "Sign up to our newsletter and get the best of the week in your inbox every Friday morning."
 WORDS = (
-    "river bridge council engine harbour winter budget teacher forest signal market garden window copper "
-    "ladder island barrel thunder pocket mirror"
-).split()
+    "river", "bridge", "council", "engine", "harbour", "winter", "budget", "teacher", "forest", "signal",
+    "market", "garden", "window", "copper", "ladder", "island", "barrel", "thunder", "pocket", "mirror",
+)  # fmt: skip
 _numbers = itertools.count(1)
 
 
@@ -60,7 +60,7 @@ def test_it_works_from_the_third_article_on(where: str) -> None:
     for one in lessons[2:]:
         assert one.draft.text == one.as_read.text.replace(SIGN_UP + "\n\n", "").replace("\n\n" + SIGN_UP, "")
         assert one.draft.word_count == count_words(one.draft.text)
-        assert "left out 17 words" in one.note
+        assert "left out 18 words" in one.note
         assert "Sign up to our newsletter" in one.note
     assert "3 of the 3 articles read" in lessons[2].note
     assert lessons[1].note == ""
@@ -161,21 +161,18 @@ def test_a_list_of_other_articles_at_the_end_goes_with_its_title() -> None:
     """When the title recurs and the lines are titles that the site had."""
     old = [article() for _ in range(6)]
     headlines = [one.headline or "" for one in old]
-    listing = (
-        [article(tail=("More for you today", *pair)) for pair in itertools.batched_pairs(headlines)]
-        if False
-        else [article(tail=("More for you today", headlines[n], headlines[n + 1])) for n in range(4)]
-    )
+    listing = [article(tail=("More for you today", *headlines[n : n + 2])) for n in range(4)]
     _, lessons = read(*old, *listing)
     assert "More for you today" in lessons[7].draft.text
     assert "More for you today" not in lessons[9].draft.text
     assert headlines[3] not in lessons[9].draft.text
 
 
-def test_too_much_is_left_in_and_said() -> None:
-    """Where most of a text recurs, it is an article of a kind that we don't know: nothing goes."""
-    long_block = tuple(f"{paragraph()} {paragraph()}" for _ in range(5))
-    _, lessons = read(*(draft(paragraph(), *long_block) for _ in range(4)))
+def test_what_is_mostly_the_same_each_time_stays() -> None:
+    """A page that a site publishes again and again, with some words changed, is no boilerplate."""
+    block = tuple(f"{paragraph()} {paragraph()}" for _ in range(5))
+    memory, lessons = read(*(draft(paragraph(), *block) for _ in range(6)))
+    assert memory.articles == 1
     assert all(one.draft.text == one.as_read.text for one in lessons)
 
 
@@ -199,34 +196,33 @@ def test_the_note_is_plain() -> None:
     assert len(lessons[-1].note) < 300
 
 
+PAIRS = list(itertools.pairwise(WORDS))
 LINE = st.sampled_from(
-    [SIGN_UP, "Share", "Read more: The plan", "Advertisement", "Getty ImagesThe river is high.", "(Picture desk)"]
-    + [f"{word.capitalize()} and the {other} of the town" for word, other in itertools.pairwise(WORDS)]
-    + [f"The {word} is said to be in the way of the {other} by all who know." for word, other in itertools.pairwise(WORDS)]
-    + ["河川の水位が上昇しているため、住民は避難を求められている。", "続きを読む", "ينصح السكان بالبقاء في منازلهم اليوم"]
-)  # fmt: skip
+    [SIGN_UP, "Share", "Read more: The plan", "Getty ImagesThe river is high.", "(Picture desk)"]
+    + [f"{one.capitalize()} and the {other} of the town" for one, other in PAIRS[:4]]
+    + [f"The {one} is said to be in the way of the {other} by all who know." for one, other in PAIRS[:4]]
+    + ["河川の水位が上昇しているため、住民は避難を求められている。", "続きを読む"]
+    + ["ينصح السكان بالبقاء في منازلهم اليوم"]
+)
+TEXT = st.tuples(st.lists(LINE, max_size=6), st.integers(0, 5), st.lists(LINE, max_size=6))
 
 
-@given(st.lists(st.lists(LINE, max_size=12), max_size=15))
+@given(st.lists(TEXT, max_size=15))
 @settings(max_examples=150, deadline=None)
-def test_whatever_a_site_publishes(texts: list[list[str]]) -> None:
-    """A line that goes is in three articles at least, no text is emptied, and what stays is in order."""
+def test_whatever_a_site_publishes(texts: list[tuple[list[str], int, list[str]]]) -> None:
+    """A line that goes is in three articles at least, what stays is in order, and no text is emptied."""
     memory = Memory()
     seen: list[set[str]] = []
-    for number, lines in enumerate(texts):
+    for number, (head, own, tail) in enumerate(texts):
+        lines = [*head, *(paragraph() for _ in range(own)), *tail]
         one = draft(*lines, headline=f"Number {number}")
         came = lesson(one, memory, HOST)
         memory = memory.learn(str(number), came.signs)
         seen.append(set(lines))
-        left = [line for line in came.draft.text.split("\n") if line]
-        whole = set(left)
-        for line in lines:
-            if line not in whole and not any(part and part in line for part in left):
-                assert sum(line in article for article in seen) >= 3 or line.startswith(
-                    ("Read more", "Share")
-                )
-        if one.text:
-            assert came.draft.text
-            assert count_words(came.draft.text) >= (1 - MAX_SURE_SHARE) * count_words(one.text) - 1
-        if came.draft.text != one.text and came.note:
-            assert sum(c.isalnum() for c in came.draft.text) >= MIN_LETTERS
+        left = came.draft.text.split("\n\n") if came.draft.text else []
+        rest = iter(lines)
+        assert all(any(line.endswith(part) for line in rest) for part in left)
+        for line in set(lines).difference(left):
+            assert sum(line in article for article in seen) >= 3
+        assert count_words(came.draft.text) >= (1 - MAX_SURE_SHARE) * count_words(one.text)
+        assert not came.signs or came.draft.text == one.text or len(came.draft.text) > MIN_LETTERS

@@ -90,7 +90,7 @@ def test_a_memory_is_bounded() -> None:
 @given(ARTICLES)
 @settings(max_examples=60, deadline=None)
 def test_packed_and_unpacked_it_is_the_same(articles: list[tuple[int, dict[int, Place]]]) -> None:
-    """Nothing is lost on the way through Redis but digits of the weights; a count is never over the articles."""
+    """Nothing is lost on the way through Redis but digits of weights; no count is over the articles."""
     memory = Memory()
     had: dict[bytes, set[int]] = {}
     for name, signs in articles:
