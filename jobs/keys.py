@@ -165,7 +165,7 @@ class Keys:
 
     @property
     def polls(self) -> str:
-        """Hash: polls by what they came to, and their latencies; fields: worker/feeds/tally.py, some dozens."""
+        """Hash: polls by what they came to, and their latencies; fields: worker/feeds/tally.py, dozens."""
         return self._key("polls")
 
     def websub(self, feed_id: str) -> str:

@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     keep_stream_bytes: int = Field(
         0,
         ge=0,
-        description="Bytes of memory that the stream may take: what all groups have read goes earlier. 0: any.",
+        description="Bytes that the stream may take in memory: what all groups have read goes first. 0: any.",
     )
     keep_ledger: float = Field(90, gt=0, le=3650, description="Days a finished link is remembered.")
     web_host: str = Field("127.0.0.1", description="Address the web process listens on.")

@@ -59,7 +59,7 @@ MIN_TOLD = 2
 """Anybody may quote what an agency was told once; its own dispatch does so again and again."""
 _NAMES = "|".join(re.escape(n) for n in sorted(_BY_NAME, key=len, reverse=True) if len(n) > 2)
 _TOLD = re.compile(
-    rf"\b(?:told|speaking to|in an interview with|gegenüber (?:der )?|der Nachrichtenagentur|(?:à|a) l[’'])\s*"
+    r"\b(?:told|speaking to|in an interview with|gegenüber (?:der )?|der Nachrichtenagentur|(?:à|a) l[’'])\s*"
     rf"(?:the )?({_NAMES})\b|\bdijo a (?:la )?({_NAMES})\b",
     re.IGNORECASE,
 )

@@ -24,7 +24,7 @@ def test_nothing_is_invented() -> None:
 
 
 def test_what_the_page_says_is_found() -> None:
-    """Language, site, canonical URL and the agency that its sources told it come out; nothing is found odd."""
+    """Language, site, canonical URL and the agency that its sources told it; nothing is found odd."""
     draft = extract(seed_page(), url=URL)
     assert (draft.agency, draft.provenance["agency"]) == ("AFP", "text")
     assert (draft.language, draft.site_name, draft.canonical) == ("en", "Example Times", URL)
