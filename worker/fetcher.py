@@ -17,9 +17,11 @@ from types import FrameType
 from typing import Any, Self
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry as RedisRetry
 from rq import Queue as RQQueue
 from rq.command import handle_command, parse_payload
 from rq.exceptions import DequeueTimeout, StopRequested
@@ -191,7 +193,7 @@ class FetchWorker(PalmyraWorker):
         self.set_state(WorkerStatus.IDLE)
         while not self._stop_requested:
             self._try_heartbeat()
-            if self._free.acquire(timeout=LOOK_S):
+            if not self._stop_requested and self._free.acquire(timeout=LOOK_S):
                 got = self._pop(None if timeout is None else LOOK_S)
                 if got is not None or timeout is None:
                     return got
@@ -342,7 +344,11 @@ class FetchWorker(PalmyraWorker):
         self._stop_requested = True
 
     def teardown(self) -> None:
-        """Let downloads finish for a while, hand back the rest, then sign off."""
+        """Let downloads finish for a while, hand back the rest, then sign off.
+
+        A Redis that is away is not waited for: leases bring back what was not handed back.
+        """
+        self.connection.set_retry(RedisRetry(NoBackoff(), 1))
         try:
             if self._shutdown_requested_date is not None:
                 # The dispatcher sends nothing more.

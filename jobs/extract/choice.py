@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -27,9 +26,7 @@ FEW_WORDS = 100
 """The same if the first found fewer."""
 MIN_LD_WORDS = 100
 """A shorter `articleBody` is a summary."""
-CHOSEN = 0.5
-MIN_REPEATED_WORDS = 8
-"""A block with more words that comes twice is a copy: text hidden for another size of screen."""
+CHOSEN, CHOSEN_BETWEEN = 0.5, 0.3
 _DROPPED = (
     *(
         "aside",
@@ -96,7 +93,7 @@ def choose(page: Read) -> Chosen:
     chosen = [block for block, p in zip(page.blocks, odds, strict=True) if p >= CHOSEN]
     asked = [(len(b.words), p) for b, p, row in zip(page.blocks, odds, page.rows, strict=True) if row]
     sure = sum(words * abs(2 * p - 1) for words, p in asked)
-    return Chosen(list(_once(chosen)), sure / (sum(words for words, _ in asked) or 1))
+    return Chosen(chosen, sure / (sum(words for words, _ in asked) or 1))
 
 
 def extracted(tree: Any, url: str | None, *, precise: bool, fast: bool) -> str:
@@ -126,7 +123,10 @@ def _publisher(page: Parsed) -> dict[str, Opinion]:
 
 
 def _together(blocks: list[Block], odds: list[float]) -> list[float]:
-    """Rows of one table, and items of one list, stay or go together: each gets the mean of them, by words."""
+    """Rows of one table, and items of one list, stay or go together: each gets the mean of them, by words.
+
+    Between two chosen blocks less is enough: an article is seldom interrupted.
+    """
     groups: dict[Any, list[int]] = defaultdict(list)
     for i, block in enumerate(blocks):
         if (whole := _whole(block)) is not None:
@@ -135,9 +135,16 @@ def _together(blocks: list[Block], odds: list[float]) -> list[float]:
     for members in groups.values():
         words = sum(len(blocks[i].words) for i in members)
         mean = sum(odds[i] * len(blocks[i].words) for i in members) / words
+        if mean >= CHOSEN_BETWEEN and _is_between(members, odds):
+            mean = max(mean, CHOSEN)
         for i in members:
             joined[i] = mean
     return joined
+
+
+def _is_between(members: list[int], odds: list[float]) -> bool:
+    before, after = members[0] - 1, members[-1] + 1
+    return before >= 0 and after < len(odds) and min(odds[before], odds[after]) >= CHOSEN
 
 
 def _whole(block: Block) -> Any:
@@ -145,14 +152,6 @@ def _whole(block: Block) -> Any:
     if block.row is not None:
         return next(block.row.iterancestors("table"), None)
     return block.item.getparent() if block.item is not None else None
-
-
-def _once(chosen: Iterable[Block]) -> Iterable[Block]:
-    seen = set()
-    for block in chosen:
-        if len(block.words) < MIN_REPEATED_WORDS or block.words not in seen:
-            seen.add(block.words)
-            yield block
 
 
 @cache

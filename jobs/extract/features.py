@@ -284,7 +284,7 @@ PLACE = (
     *(
         "like_title",
         "repeated",
-        "at",
+        "position",
         "words_before",
         "after_h1",
         "from_h1",

@@ -26,11 +26,13 @@ MAX_DEPTH = 500
 # Possessive, and never fails once begun: linear.
 _TAG = re.compile(rb"""<(/?[a-zA-Z!][a-zA-Z0-9:-]*+)((?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+)""")
 _QUOTED = re.compile(rb"""=\s*+(?:"[^"]*+"|'[^']*+')""")
-_INLINE = frozenset(
+_INLINE_NAMES = (
     b"a abbr b bdi bdo big br cite code del dfn em font i img input ins kbd label mark q s samp small span "
     b"strike strong sub sup time tt u var wbr".split()
 )
-_RAW = (b"script", b"style")
+_INLINE = frozenset(slash + name for name in _INLINE_NAMES for slash in (b"", b"/"))
+_SKIPPED = (b"script", b"style")
+_SLASH = ord("/")
 
 
 def check(body: bytes) -> None:
@@ -44,11 +46,13 @@ def check(body: bytes) -> None:
     tags = run = position = 0
     while match := _TAG.search(body, position):
         name, attributes = match[1].lower(), match[2]
-        position = _after(body, name, match.end(), match.start())
-        if name.startswith(b"!"):
-            continue
-        tags += not name.startswith(b"/")
-        run = run + 1 if name.lstrip(b"/") in _INLINE else 0
+        position = match.end()
+        if name in _SKIPPED or name.startswith(b"!"):
+            position = _after(body, name, position, match.start())
+            if name.startswith(b"!"):
+                continue
+        tags += name[0] != _SLASH
+        run = run + 1 if name in _INLINE else 0
         if tags > MAX_TAGS:
             raise _too_complex(f"more than {MAX_TAGS:,} tags")
         if run > MAX_INLINE_RUN:
@@ -60,7 +64,7 @@ def check(body: bytes) -> None:
 
 def _after(body: bytes, name: bytes, end: int, start: int) -> int:
     """Where to go on: behind the content of scripts, styles and comments, which hold no tags."""
-    if name in _RAW:
+    if name in _SKIPPED:
         closing = body.find(b"</", end)
         while closing >= 0 and body[closing + 2 : closing + 2 + len(name)].lower() != name:
             closing = body.find(b"</", closing + 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobs.extract.blocks import Block
@@ -15,6 +16,8 @@ from jobs.extract.plain import plain_lines
 MIN_LETTERS = 40
 """With fewer there is no article: a caption, a cookie notice, an error."""
 MAX_CREDIT_CHARS = 60
+MIN_REPEATED_WORDS = 8
+"""A paragraph with more words that comes twice is a copy: hidden, or made for another size of screen."""
 COVERED = 0.5
 """Blocks with less than this share of an extractor's text miss the article: it was in the page's data."""
 UNSURE = 0.5
@@ -74,7 +77,15 @@ def _stand_in(found: Read) -> str:
 
 
 def _cleaned(lines: list[str], headline: str | None) -> str:
-    return paragraphs(clean(lines, headline))
+    return paragraphs(clean(list(_once(lines)), headline))
+
+
+def _once(lines: list[str]) -> Iterator[str]:
+    seen = set()
+    for line in lines:
+        if line.count(" ") < MIN_REPEATED_WORDS or line not in seen:
+            seen.add(line)
+            yield line
 
 
 def _lines(blocks: list[Block]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as DeadlinePassed
 from contextlib import contextmanager
@@ -213,7 +214,8 @@ def _pool() -> Iterator[ProcessPool]:
 
 
 def _warm() -> None:
-    """First uses cost seconds: they are no page's."""
+    """First uses cost seconds: they are no page's. What extractors warn of is not ours to show."""
+    warnings.simplefilter("ignore")
     for extract in installed().values():
         for _ in range(2):
             _call(extract, UNDATED, "http://127.0.0.1/warm")

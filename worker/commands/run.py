@@ -56,7 +56,7 @@ def poll(demo_feed: DemoFeeds = None) -> None:
     redis = factory.connect(loaded)
     _keep_demo_feeds(factory.registry(loaded, redis), demo_feed or [])
     for url in demo_feed or []:
-        factory.ledger(loaded, redis).set_delay(domain(url), 0)
+        factory.ledger(loaded, redis).set_delay(domain(url), 0, days=365)
     asyncio.run(_poll(loaded, redis, demo_feed or []))
 
 

@@ -43,3 +43,19 @@ def test_never_fails() -> None:
 def test_python_only_codecs_are_not_for_pages(label: str) -> None:
     """A page can't choose a codec that is Python's own or a way around filters."""
     assert declared(b"", f"text/html; charset={label}") == []
+
+
+def test_mixed_encodings_keep_most_of_the_text() -> None:
+    """A page of two encodings is read in the declared one; the rest costs its own letters only."""
+    mixed = (
+        b'<meta charset="utf-8">' + RUSSIAN.encode() * 20 + "café".encode("latin-1") + RUSSIAN.encode() * 20
+    )
+    assert decode(mixed).count(RUSSIAN) == 40
+
+
+def test_broken_sequences() -> None:
+    """What is cut in the middle, overlong or a lone surrogate is replaced, and the rest is read."""
+    broken = b"caf\xc3 one \xc0\xaf two \xed\xa0\x80 three " + b"and more. " * 1_000
+    text = decode(broken, "text/html; charset=utf-8")
+    assert all(word in text for word in ("one", "two", "three"))
+    assert not any("\ud800" <= c <= "\udfff" for c in text)
