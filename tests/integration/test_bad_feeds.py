@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -60,14 +59,6 @@ def redis_server() -> Iterator[EmbeddedRedis]:
     """One server: what differs between two is the ledger's to test."""
     with one_server() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    """A child process to parse in, for all tests that poll one feed at a time."""
-    one = Parser()
-    yield one
-    asyncio.run(one.__aexit__(None, None, None))
 
 
 @pytest.fixture

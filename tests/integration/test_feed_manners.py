@@ -42,14 +42,6 @@ def redis_server() -> Iterator[EmbeddedRedis]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    """A child process to parse in."""
-    one = Parser()
-    yield one
-    asyncio.run(one.__aexit__(None, None, None))
-
-
 @pytest.fixture
 def world(redis: Redis, keys: Keys, server: TestServer, parser: Parser) -> World:
     return World(redis, keys, server, parser)

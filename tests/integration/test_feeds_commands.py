@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,10 @@ from typer.testing import CliRunner
 
 from jobs.errors import PalmyraError
 from jobs.keys import Keys
+from tests.polling import one_server
 from tests.server import Response, TestServer
 from worker.cli import app
-from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.embedded import EmbeddedRedis
 from worker.feeds.registry import Feed, Registry, feed_id
 
 Palmyra = Callable[..., Result]
@@ -36,12 +35,8 @@ def page(*feeds: str) -> Response:
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """One server: what differs between two is the ledger's to test."""
-    home = Path(tempfile.mkdtemp(prefix="palmyra-test-"))
-    with EmbeddedRedis(
-        home, home / "redis.sock", binary=bundled_servers()[0], options={"appendonly": "no"}
-    ) as server:
+    with one_server() as server:
         yield server
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

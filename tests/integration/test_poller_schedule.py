@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +18,9 @@ from jobs.client import Client
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from tests.calls import LOOPBACK
+from tests.polling import one_server
 from tests.server import Response, TestServer
-from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.embedded import EmbeddedRedis
 from worker.feeds import history
 from worker.feeds.backoff import GONE_S
 from worker.feeds.catch_up import catch_up
@@ -40,20 +38,8 @@ DAY_S = 86_400
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """One server: what differs between two is the ledger's to test."""
-    home = Path(tempfile.mkdtemp(prefix="palmyra-test-"))
-    with EmbeddedRedis(
-        home, home / "redis.sock", binary=bundled_servers()[0], options={"appendonly": "no"}
-    ) as server:
+    with one_server() as server:
         yield server
-    shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    """A child process to parse in."""
-    one = Parser()
-    yield one
-    asyncio.run(one.__aexit__(None, None, None))
 
 
 def feed_of(*numbers: int, extra: str = "", hours_apart: float | None = None, **headers: str) -> Response:

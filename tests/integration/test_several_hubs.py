@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 import ssl
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -16,9 +12,10 @@ from redis import Redis
 from jobs.keys import Keys
 from tests.hub import CHALLENGE, Hub
 from tests.integration.websub_world import HUB_HOST, TLS, World, until
+from tests.polling import one_server
 from tests.server import Response, TestServer
 from tests.site import Web, serving
-from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.embedded import EmbeddedRedis
 from worker.feeds.parser import Parser
 from worker.feeds.websub import State
 
@@ -26,19 +23,8 @@ from worker.feeds.websub import State
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """The old server: what it can, the current one can too."""
-    home = Path(tempfile.mkdtemp(prefix="palmyra-test-"))
-    options = {"appendonly": "no"}
-    with EmbeddedRedis(home, home / "redis.sock", binary=bundled_servers()[0], options=options) as server:
+    with one_server() as server:
         yield server
-    shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    """A child process to parse in."""
-    one = Parser()
-    yield one
-    asyncio.run(one.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
-import shutil
 import ssl
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,9 +21,10 @@ from jobs.errors import Permanent, Reason, Retry
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from tests.calls import HTML, LOOPBACK, failure, get
+from tests.polling import one_server
 from tests.proxy import TestProxy
 from tests.server import Request, Response, TestServer, redirect
-from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.embedded import EmbeddedRedis
 from worker.feeds.parser import Parser
 from worker.feeds.poller import Poll, Poller
 from worker.feeds.registry import Feed, Registry, feed_id
@@ -40,20 +39,8 @@ SECRETS = {"authorization", "x-api-key"}
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """One server: what differs between two is the ledger's to test."""
-    home = Path(tempfile.mkdtemp(prefix="palmyra-test-"))
-    with EmbeddedRedis(
-        home, home / "redis.sock", binary=bundled_servers()[0], options={"appendonly": "no"}
-    ) as server:
+    with one_server() as server:
         yield server
-    shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    """One child process to parse in, for all tests."""
-    one = Parser()
-    yield one
-    asyncio.run(one.__aexit__(None, None, None))
 
 
 class World:

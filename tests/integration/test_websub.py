@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import re
-import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +18,10 @@ from redis import Redis
 from jobs.keys import Keys
 from tests.hub import CHALLENGE, Hub, call
 from tests.integration.websub_world import HUB_HOST, TLS, World, until
+from tests.polling import one_server
 from tests.server import Response, TestServer, redirect
 from tests.site import Web, serving
-from worker.embedded import EmbeddedRedis, bundled_servers
+from worker.embedded import EmbeddedRedis
 from worker.feeds.parser import Parser
 from worker.feeds.schedule import Bounds
 from worker.feeds.websub import MISSES, State
@@ -34,20 +31,8 @@ from worker.web.websub import MAX_BYTES
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """The old server: what it can, the current one can too."""
-    home = Path(tempfile.mkdtemp(prefix="palmyra-test-"))
-    with EmbeddedRedis(
-        home, home / "redis.sock", binary=bundled_servers()[0], options={"appendonly": "no"}
-    ) as server:
+    with one_server() as server:
         yield server
-    shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    """A child process to parse in."""
-    one = Parser()
-    yield one
-    asyncio.run(one.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="module")
