@@ -58,10 +58,10 @@ lint: $(DEV_STAMP)
 	@echo "mypy --strict ..."; $(VENV)/bin/mypy
 
 test: lint $(CORPUS)
-	@$(VENV)/bin/pytest -n 2
+	@$(VENV)/bin/pytest -n 2 -m "not proof"
 
 test-all: test
-	@echo "no slower proofs yet"
+	@$(VENV)/bin/pytest -m proof
 
 lock:
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
