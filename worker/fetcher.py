@@ -31,7 +31,6 @@ from rq.job import JobStatus
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import now
 from rq.worker import WorkerStatus
-from rq.worker_registration import register
 
 from jobs.client import Client
 from jobs.errors import Reason, Retry
@@ -52,7 +51,6 @@ AT_WORK = 8
 """Threads that do something at a time; more only where each waits long for a distant Redis."""
 LOOK_S = 1
 """How often a waiting worker looks whether it is to stop."""
-BEAT_S = 5.0
 AGAIN = timedelta(seconds=1)
 """A second signal sooner than that is the first one's echo, as RQ's own worker has it."""
 
@@ -177,7 +175,6 @@ class FetchWorker(PalmyraWorker):
         """By execution."""
         self._stopped_jobs: set[str] = set()
         self._lock = threading.Lock()
-        self._beaten_s = float("-inf")
         self._hurry = False
 
     # -- taking jobs ---------------------------------------------------------------------------------------
@@ -265,44 +262,18 @@ class FetchWorker(PalmyraWorker):
             self.executions.pop(execution.id, None)  # RQ has done so, if Redis was there
 
     def set_state(self, state: str, pipeline: Any = None) -> None:
-        """Busy as long as any job runs. What Redis knows already is not said again."""
+        """Busy as long as any job runs."""
         with self._lock:
             if state == WorkerStatus.IDLE and self.executions:
                 state = WorkerStatus.BUSY
-            if pipeline is not None or state != self._state:
-                super().set_state(state, pipeline)
+            super().set_state(state, pipeline)
 
     # -- signs of life -------------------------------------------------------------------------------------
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """As RQ's, but on its own only every `BEAT_S`, and in one round trip.
-
-        A worker that was away for longer than its keys live (a machine that slept) signs on again.
-        """
-        if pipeline is not None:
-            super().heartbeat(timeout, pipeline)
-        elif time.monotonic() - self._beaten_s >= BEAT_S:
-            with self.connection.pipeline(transaction=False) as pipe:
-                pipe.hexists(self.key, "concurrency")
-                super().heartbeat(timeout, pipe)
-                known, *_ = pipe.execute()
-            if not known:
-                self._sign_on_again()
-            self._beaten_s = time.monotonic()
-
     def _try_heartbeat(self) -> None:
         try:
             self.heartbeat()
         except (RedisConnectionError, RedisTimeoutError) as error:
             self.logger.warning("fetch_waits_for_redis", error=str(error))
-
-    def _sign_on_again(self) -> None:
-        with self.connection.pipeline() as pipe:
-            fields: dict[Any, Any] = {**self.serialize(), "state": self._state}
-            pipe.hset(self.key, mapping=fields)
-            register(self, pipe)
-            pipe.expire(self.key, self.worker_ttl + 60)
-            pipe.execute()
-        self.logger.warning("fetch_worker_signed_on_again")
 
     def get_heartbeat_ttl(self, job: RQJob, working_time: float = 0.0) -> int:
         """The job's own limit and a minute, as a worker that does not fork has it."""

@@ -21,7 +21,9 @@ from typing import Any
 
 import structlog
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue as RQQueue
 from rq.executions import Execution
 from rq.job import Job as RQJob
@@ -30,6 +32,7 @@ from rq.worker import SimpleWorker
 from jobs.keys import ARTICLE, Keys
 from jobs.tasks import Tasks, install
 from worker.procs import die_with_parent, limit_memory
+from worker.queues import Queue
 from worker.rqworker import PalmyraWorker, free_name
 
 HARD_LIMIT_S = 15.0
@@ -74,6 +77,20 @@ class ArticleWorker(PalmyraWorker, SimpleWorker):
         super().__init__(redis, keys, ARTICLE, name)
         self._cell = cell
         self._tasks = tasks
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[RQJob, RQQueue] | None:
+        """As RQ's; a job that waits already is taken at once, by a worker that stays busy."""
+        self.heartbeat()
+        with contextlib.suppress(RedisConnectionError, RedisTimeoutError):  # RQ's own loop waits for it
+            if taken := Queue.dequeue_any(self.queues, None, self.connection):
+                return taken
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
+    def execute_job(self, job: RQJob, queue: RQQueue) -> None:
+        """As RQ's. Whether it is idle now shows when the next job is asked for."""
+        self.perform_job(job, queue, self.prepare_execution(job))
 
     def perform_job(self, job: RQJob, queue: RQQueue, execution: Execution, *more: Any) -> bool:
         """As RQ's, with the cell set meanwhile."""

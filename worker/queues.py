@@ -5,13 +5,13 @@ RQ's key prefix stays ``rq``; queue names and job ids carry the namespace, so st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import ResponseError
 from rq import Queue as RQQueue
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import DequeueTimeout, NoSuchJobError
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job as RQJob
 from rq.serializers import JSONSerializer
@@ -98,41 +98,58 @@ class Job(RQJob):
         return function
 
 
+_TAKE = """
+local id = ARGV[2] or redis.call('lmove', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
+if not id then return false end
+local job = redis.pcall('hgetall', ARGV[1] .. id)
+return {id, job.err and {} or job}
+"""
+"""The id and hash of the next job, moved to the intermediate list as RQ moves it, or of one moved already."""
+
+
 class Queue(RQQueue):
     """A queue that drops what is not a job of ours, instead of leaving it in the intermediate list."""
 
     job_class = Job
 
     @classmethod
-    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:
-        """As RQ's, but what is not text is dropped: RQ's own worker would quit over it."""
-        while True:
-            popped: Any = super().lmove(connection, queue_key, timeout)
-            if popped is None or _is_text(popped[1]):
-                return popped
-            connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, popped[1])
-
-    @classmethod
-    def _fetch_dequeued_job(
-        cls, connection: Redis, queue_key: str, job_id: str, *args: Any, **kwargs: Any
+    def dequeue_any(
+        cls, queues: Iterable[RQQueue], timeout: int | None, connection: Redis, *more: Any, **options: Any
     ) -> tuple[RQJob, RQQueue] | None:
-        try:
-            fetched = super()._fetch_dequeued_job(connection, queue_key, job_id, *args, **kwargs)
-        except ValueError:  # an id that RQ would not have given
-            fetched = None
-        if fetched and (fetched[0].id != job_id or fetched[0].origin != fetched[1].name):
-            fetched = None  # RQ would clean up after it under another name than this one
-        if fetched is None:
-            connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, job_id)
-        return fetched
+        """As RQ's, of one queue, and a job that waits already is taken and read in one round trip.
+
+        What is no job of ours is dropped: RQ's own worker would quit over some of it.
+
+        Raises:
+            DequeueTimeout: there was none within `timeout` seconds. None: only if there is one now.
+        """
+        (queue,) = queues
+        lists = (queue.key, IntermediateQueue.get_intermediate_queue_key(queue.key))
+        take = connection.register_script(_TAKE)
+        known: list[Any] = []
+        while True:
+            taken: Any = take(keys=lists, args=[RQJob.redis_job_namespace_prefix, *known])
+            if taken and (job := _restored(taken[0], taken[1], queue)):
+                return job, queue
+            if taken:
+                connection.lrem(lists[1], 1, taken[0])
+                known = []
+            elif timeout is None:
+                return None
+            elif (moved := connection.blmove(*lists, timeout)) is None:
+                raise DequeueTimeout(timeout, queue.key)
+            else:
+                known = [moved]
 
 
-def _is_text(job_id: bytes) -> bool:
+def _restored(raw_id: bytes, flat: list[bytes], queue: RQQueue) -> Job | None:
+    """The job of an id and its hash (field, value, …); None when it is none of ours, or of another queue."""
     try:
-        job_id.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        job = Job(raw_id.decode(), connection=queue.connection)
+        job.restore(dict(zip(flat[::2], flat[1::2], strict=True)))
+    except (ValueError, NoSuchJobError):  # an id that RQ would not have given; a hash that is no job
+        return None
+    return job if job.origin == queue.name else None
 
 
 def queue_for(keys: Keys, stage: str, redis: Redis) -> Queue:

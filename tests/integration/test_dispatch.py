@@ -173,7 +173,6 @@ def left_started(redis: Redis, keys: Keys, job: RQJob) -> None:
     left_popped(redis, keys, job)
     dying = worker(redis, keys, FETCH)
     dying.prepare_execution(job)
-    dying.prepare_job_execution(job, remove_from_intermediate_queue=True)
 
 
 def left_finished(redis: Redis, keys: Keys, job: RQJob) -> None:
@@ -251,7 +250,6 @@ def test_hopeless_links_become_dead_jobs_and_nothing_else_is_left(redis: Redis, 
         one.step()
         job = Job.fetch(keys.job(found(1).id, ARTICLE, attempt), connection=redis)
         dying.prepare_execution(job)
-        dying.prepare_job_execution(job, remove_from_intermediate_queue=True)
         assert one.ledger.begin(found(1).id, ARTICLE, attempt, "w1")
         time.sleep(0.03)
     one.step()
