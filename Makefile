@@ -2,10 +2,12 @@
 #
 #   make run        the whole system, with a demo newsroom while no feed is registered
 #   make test       ruff, mypy --strict, the import rule, and every test, against a real Redis from a wheel
-#   make test-all   make test, then the slower proofs
+#   make test-all   make test, then the slower proofs and make chaos
+#   make chaos      the whole system broken at random, three times: a quarter of an hour
+#   make test-hosts those of them with several machines: a master fails over, hosts die (needs root)
 #   make setup      the set-up alone: .venv with the hash-pinned packages of requirements.lock
 #   make lock       resolve the dependencies anew and write both lock files
-#   make schema     write docs/ schemas from the models
+#   make schema     write docs/ schemas and the golden events from the models
 #   make clean      remove .venv and caches (never your data in .palmyra)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.14 python3; do \
@@ -17,7 +19,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 CORPUS := $(VENV)/feedparser-source
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-all lint lock schema clean
+.PHONY: help run setup test test-all test-hosts chaos lint lock schema clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -62,6 +64,15 @@ test: lint $(CORPUS)
 
 test-all: test
 	@$(VENV)/bin/pytest -m proof
+	@$(MAKE) --no-print-directory chaos
+
+chaos: $(RUN_STAMP)
+	@$(VENV)/bin/palmyra chaos --seed 1
+	@$(VENV)/bin/palmyra chaos --seed 2
+	@$(VENV)/bin/palmyra chaos --seed 3 --fsync always
+
+test-hosts: $(DEV_STAMP)
+	@$(VENV)/bin/pytest -s -m proof tests/acceptance/test_sentinel.py tests/acceptance/test_hosts.py
 
 lock:
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -73,6 +84,7 @@ lock:
 
 schema: $(RUN_STAMP)
 	@$(VENV)/bin/python -m jobs.schema docs
+	@$(VENV)/bin/python -m worker.golden
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,11 +6,12 @@ fields (``docs/schema``, ``docs/events.md``) is generated from the descriptions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from jobs.urls import canonical, domain, redact
 
@@ -23,7 +24,7 @@ OUR_TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 PUBLISHERS_TIME_PATTERN = (
     r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?$"  # RFC 3339 date-time or full-date
 )
-ORIGINS = ("feed", "json-ld", "meta", "html", "url", "text", "learned")
+ORIGINS = ("feed", "json-ld", "meta", "html", "url", "text", "learned", "model", "header", "robots")
 
 OurTime = Annotated[str, Field(pattern=OUR_TIME_PATTERN)]
 PublishersTime = Annotated[str, Field(pattern=PUBLISHERS_TIME_PATTERN)]
@@ -81,20 +82,56 @@ class Entity(_Frozen):
 
 
 class Place(_Frozen):
-    """A place the text is about."""
+    """A place the text names."""
 
-    name: str = Field(description="The place's name.")
+    name: str = Field(description="The place's name, as the text writes it.")
     country: str | None = Field(description="ISO 3166-1 alpha-2 code, upper case.")
-    latitude: float | None = Field(ge=-90, le=90, description="Degrees north (WGS 84).")
+    latitude: float | None = Field(
+        ge=-90, le=90, description="Degrees north (WGS 84); of a country: where its people live on average."
+    )
     longitude: float | None = Field(ge=-180, le=180, description="Degrees east (WGS 84).")
+    kind: str | None = Field(None, description="`city`, `region` or `country`.")
+    geoname_id: int | None = Field(
+        None, description="A city's number at GeoNames (https://www.geonames.org): the same in all languages."
+    )
+
+
+class Topic(_Frozen):
+    """One of the IPTC Media Topics at top level (https://iptc.org/standards/media-topics)."""
+
+    code: str = Field(pattern=r"^medtop:\d{8}$", description="The topic's code, such as `medtop:16000000`.")
+    name: str = Field(description="Its name in lower case, such as `conflict, war and peace`.")
+    confidence: float = Field(ge=0, le=1, description="How sure that is, 0 to 1; what is unsure is left out.")
+
+
+class Quote(_Frozen):
+    """What the text has someone say, word for word."""
+
+    text: str = Field(description="The words between the quotation marks.")
+    speaker: str | None = Field(description="Who said it, where the text says so plainly.")
 
 
 class Duplicate(_Frozen):
     """The earlier article whose text this one repeats."""
 
-    of: ArticleId = Field(description="Id of the earlier article.")
-    kind: str = Field(description="`exact`, `wire` (an agency's text) or `near`.")
-    similarity: float = Field(ge=0, le=1, description="Estimated share of text in common.")
+    of: ArticleId = Field(description="Id of the earlier article: the first that we saw.")
+    kind: str = Field(
+        description="`exact`: the same text; `wire_copy`: with another beginning or end, edited, or cut; "
+        "`excerpt`: a part of it, such as its lead."
+    )
+    similarity: float = Field(
+        ge=0,
+        le=1,
+        description="Share of both texts' words in threes that is common; of an excerpt, the share of this "
+        "text that is the earlier one's.",
+    )
+    source: str | None = Field(description="The registrable domain of the earlier article.")
+    url: str | None = Field(description="Its URL.")
+    behind_s: float = Field(ge=0, description="Seconds from our first sight of that one to that of this one.")
+    added_words: int = Field(
+        ge=0, description="Words of this text that the earlier one does not have, about."
+    )
+    cut_words: int = Field(ge=0, description="Words of the earlier text that this one leaves out, about.")
 
 
 class Story(_Frozen):
@@ -107,8 +144,16 @@ class Story(_Frozen):
 class Change(_Frozen):
     """What an update changed."""
 
-    kind: str = Field(description="`typo`, `substantive`, `headline` or `correction`.")
+    kind: str = Field(
+        description="`typo`: a slip mended; `headline`: only that is new; `correction`: the publisher says "
+        "that something was wrong; `substantive`: anything else; `replayed` where an operator had the "
+        "article made, or only sent, once more: `fields` is empty then if nothing changed."
+    )
     fields: tuple[str, ...] = Field(description="Names of the fields that changed.")
+    added: tuple[str, ...] = Field(
+        default=(), description="Sentences of the text that are new; the first 20, 500 characters of each."
+    )
+    removed: tuple[str, ...] = Field(default=(), description="Sentences of it that are gone, likewise.")
 
 
 class Rights(_Frozen):
@@ -116,7 +161,19 @@ class Rights(_Frozen):
 
     license: str | None = Field(description="URL or name of the licence.")
     holder: str | None = Field(description="The named copyright holder.")
-    reserved: tuple[str, ...] = Field(description="Uses that are reserved, such as `tdm` or `ai-training`.")
+    notice: str | None = Field(None, description="The copyright notice, in the publisher's words.")
+    policy: str | None = Field(None, description="URL of the policy for text and data mining (TDMRep).")
+    reserved: tuple[str, ...] = Field(
+        description="Uses that are reserved: `tdm` (text and data mining, W3C TDMRep), `ai` (`noai`), "
+        "`ai-images` (`noimageai`), `snippets` (`nosnippet`), `archive` (`noarchive`), `indexing` "
+        "(`noindex`), `ai-crawlers` (robots.txt keeps named AI crawlers out)."
+    )
+    allowed: tuple[str, ...] = Field(
+        (), description="Uses that are expressly not reserved: `tdm` (TDMRep says 0)."
+    )
+    barred_agents: tuple[str, ...] = Field(
+        (), description="The AI crawlers that robots.txt keeps out altogether, by their names there."
+    )
 
 
 class Quality(_Frozen):
@@ -127,7 +184,8 @@ class Quality(_Frozen):
         description="What was odd, in words of one vocabulary: `no_text`, `short`, `truncated`, `paywall`, "
         "`encoding`, `boilerplate` (more of the text recurs on its site than may be left out), "
         "`date_conflict`, `language_conflict`, `from_feed` (the text is the feed's own: the page can't be "
-        "had, or says less). What would be skipped has the reason here."
+        "had, or says less), `enricher_failed:<name>` and `enricher_skipped:<name>` (its fields are empty "
+        "for that reason). What would be skipped has the reason here."
     )
 
 
@@ -160,7 +218,10 @@ class Article(_Frozen):
     source: Source = Field(description="The publisher.")
     feeds: tuple[Feed, ...] = Field(description="The feeds that listed the link so far.")
     headline: str | None = Field(description="The headline, plain text, without the site's name.")
-    summary: str | None = Field(description="The publisher's own summary, plain text.")
+    summary: str | None = Field(
+        description="The publisher's own summary, plain text; where there is none, the best sentences of the "
+        "text (then its `provenance` is `text`)."
+    )
     text: str = Field(
         description="The article's text, plain, paragraphs separated by a blank line; the items of a list "
         "are lines that begin with `- `. Empty in a withdrawal."
@@ -188,10 +249,9 @@ class Article(_Frozen):
     agency: str | None = Field(description="The news agency the text comes from, such as `AFP`.")
     keyphrases: tuple[str, ...] = Field(description="Phrases that say what the text is about.")
     entities: tuple[Entity, ...] = Field(description="People, organisations and places named in the text.")
-    places: tuple[Place, ...] = Field(description="Places the text is about.")
-    topics: tuple[str, ...] = Field(
-        description="IPTC Media Topics at top level, by name in lower case, "
-        "such as `economy, business and finance`."
+    places: tuple[Place, ...] = Field(description="Places the text names, the most named first.")
+    topics: tuple[Topic, ...] = Field(
+        description="IPTC Media Topics at top level, surest first; none where it is unsure."
     )
     duplicate: Duplicate | None = Field(description="Set when an earlier article has the same text.")
     story: Story | None = Field(description="The story the article belongs to.")
@@ -203,10 +263,34 @@ class Article(_Frozen):
     quality: Quality = Field(description="How far the extraction is to be trusted.")
     provenance: dict[str, str] = Field(
         description="Where the value of each field came from: `feed`, `json-ld`, `meta` (meta, link tags), "
-        "`html` (the page's markup), `url` (a date in the address), `text` (computed from the text) or "
-        "`learned` (from other pages of the site)."
+        "`html` (the page's markup), `url` (a date in the address), `text` (computed from the text), "
+        "`model` (a language model of the operator's), `header` (the answer's headers), `robots` "
+        "(robots.txt) or `learned` (from other pages of the site)."
     )
     timings: Timings = Field(description="Where the time went.")
+    quotes: tuple[Quote, ...] = Field((), description="What people are quoted with, in order.")
+    reading_s: int | None = Field(
+        None, ge=0, description="Seconds that reading `text` takes at the usual speed of its language."
+    )
+    extra: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="What enrichers that are not Palmyra's own found, by the names they chose.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """What enrichers found out about an article."""
+
+    values: Mapping[str, Any]
+    """Field → value."""
+    provenance: Mapping[str, str]
+    """Field → origin."""
+    issues: tuple[str, ...] = ()
+    """Which of them failed, for `quality.issues`."""
+
+
+NOT_ENRICHED = Enriched({}, {})
 
 
 def build_article(
@@ -223,6 +307,7 @@ def build_article(
     fetch_ms: int | None = None,
     extract_ms: int | None = None,
     change: Change | None = None,
+    enriched: Enriched = NOT_ENRICHED,
 ) -> Article:
     """The article as it is published: a draft with the system's own identity and times.
 
@@ -233,6 +318,7 @@ def build_article(
         final_url: the URL that answered.
         first_seen_ms, fetched_ms, emitted_ms: ms since the epoch.
         fetch_ms, extract_ms: durations; `extract_ms` defaults to the draft's own.
+        enriched: what enrichers found; where the draft has a value too, theirs is taken.
     """
     address = draft.canonical or final_url or url_found
     return Article(
@@ -243,14 +329,13 @@ def build_article(
         source=Source(name=draft.site_name, domain=domain(final_url or url_found or "") if address else None),
         # Only feed URLs carry secrets; what looks like one in an article's (sid, key) often names it.
         feeds=tuple(Feed(id=f.id, url=redact(f.url), title=f.title) for f in feeds),
-        **{name: getattr(draft, name) for name in _AS_DRAFTED},
+        **_NOT_ENRICHED | {name: getattr(draft, name) for name in _AS_DRAFTED} | dict(enriched.values),
         images=tuple(Image(url=image.url, caption=image.caption) for image in draft.images),
         first_seen=rfc3339(first_seen_ms),
         fetched=rfc3339(fetched_ms),
         change=change,
-        **_NOT_ENRICHED,
-        quality=Quality(score=draft.score, issues=draft.issues),
-        provenance=dict(sorted(draft.provenance.items())),
+        quality=Quality(score=draft.score, issues=(*draft.issues, *enriched.issues)),
+        provenance=dict(sorted({**draft.provenance, **enriched.provenance}.items())),
         timings=Timings(
             published=draft.published,
             seen=rfc3339(first_seen_ms),

@@ -71,6 +71,8 @@ class _Ask:
     """Its URL; ``""`` for none."""
     form: bytes | None = None
     """What to POST; None: the request is a GET."""
+    content_type: str = FORM
+    """Of what is posted."""
     validators: Validators | None = None
     """Sent to the one URL that they are of, be it on the way."""
     beginning: bool = False
@@ -235,6 +237,26 @@ class Client:
         ask = _Ask(url, {}, accept, max_bytes, connect_timeout_s, max_redirects, may_follow, form=body)
         return await self._call(ask, deadline_s)
 
+    async def send(
+        self, url: str, body: bytes, content_type: str, headers: Mapping[str, str], *, deadline_s: float
+    ) -> Answer:
+        """POST a body that is for this URL alone, under the same guard as `get`, and raising the same.
+
+        A redirect is an answer like others: `Answer.status` says so, or `Answer.moved_to` for 307 and 308.
+        """
+        ask = _Ask(
+            url,
+            headers,
+            "*/*",
+            ERROR_BYTES,
+            connect_timeout_s=min(10.0, deadline_s),
+            max_redirects=1,
+            may_follow=lambda _from_url, _to_url: False,
+            form=body,
+            content_type=content_type,
+        )
+        return await self._call(ask, deadline_s)
+
     async def _call(self, ask: _Ask, deadline_s: float) -> Answer:
         start = self._checked(ask.url, ask.proxy)
         trip = _Trip(start, start)
@@ -333,7 +355,7 @@ class Client:
         if ask.validators and ask.validators.url == str(parts):
             headers |= ask.validators.headers()
         if ask.form is not None:
-            headers |= {"Content-Type": FORM, "Content-Length": str(len(ask.form))}
+            headers |= {"Content-Type": ask.content_type, "Content-Length": str(len(ask.form))}
         return httpcore2.Request(
             "GET" if ask.form is None else "POST",
             httpcore2.URL(

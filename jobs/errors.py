@@ -55,6 +55,8 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     # What became of the page
     NO_TEXT = "no_text"
+    LISTING_PAGE = "listing_page"
+    MEDIA_PAGE = "media_page"
     TOO_COMPLEX = "too_complex"
     POISON = "poison"
     STOPPED = "stopped"
@@ -134,6 +136,8 @@ VOCABULARY: dict[Reason, Said] = {
     Reason.CONNECT: Said(_R, True, "the site can't be reached"),
     Reason.TIMEOUT: Said(_R, True, "the site did not answer in time"),
     Reason.NO_TEXT: Said(_S, True, "no article text was found on the page"),
+    Reason.LISTING_PAGE: Said(_S, False, "the page is a list of articles, not one"),
+    Reason.MEDIA_PAGE: Said(_S, True, "the page shows a video, sound or pictures, and no article"),
     Reason.TOO_COMPLEX: Said(_P, True, "processing the page exceeds the limits of time or memory"),
     Reason.POISON: Said(_P, False, "processing the page killed its worker again and again"),
     Reason.STOPPED: Said(_R, False, "the job was stopped by hand"),

@@ -86,7 +86,8 @@ class Keys:
         return self._key("crawl", host)
 
     def asked(self, host: str) -> str:
-        """String: who asked a host last, or that it asked for a pause. Expires when it may be asked again."""
+        """String: until when a host may not be asked, and who asked it last or that it asked for a pause. Expires
+        then."""
         return self._key("asked", host)
 
     def kept(self, host: str) -> str:
@@ -102,6 +103,16 @@ class Keys:
         """String: what recurs in the articles of a site, packed (jobs/recurring/memory.py): under 10 KB.
         Expires 60 days after its last article."""
         return self._key("site", host)
+
+    def bands(self, part: str) -> str:
+        """Hash: bands of the sketches of a day's articles -> the first article that had each
+        (jobs/copies/sketch.py), 32 an article, some 1 KB. Expires the day after its window."""
+        return self._key("bands", part)
+
+    def copied(self, article_id: str) -> str:
+        """Hash: the copies of an article (jobs/copies/index.py), at most 200, 200 bytes each. Expires
+        KEEP_LEDGER after the newest."""
+        return self._key("copied", article_id)
 
     @property
     def waiting(self) -> str:
@@ -149,6 +160,64 @@ class Keys:
         """Hash: the stream's oldest entry (`first`) and how far it was trimmed (`gone`): worker/stream.py."""
         return self._key("edge")
 
+    @property
+    def stories(self) -> str:
+        """Stream of the stories' events; also the name of the Pub/Sub channel with the same events."""
+        return self._key("stories")
+
+    # -- stories: jobs/stories -------------------------------------------------------------------------
+    def story(self, story_id: str) -> str:
+        """Hash: what is told of a story (fields: jobs/stories/view.py), under 5 KB. Of one article: expires with
+        its gist; else KEEP_STREAM after the newest. One that was merged only says into which."""
+        return self._key("story", story_id)
+
+    def gist(self, ref: str) -> str:
+        """Hash: what an open story is told apart by, 0.5 KB and as much for each language, by the first eight
+        letters of its id. Expires, and the story is closed, 3 days after its newest article."""
+        return self._key("gist", ref)
+
+    def posts(self, part: str) -> str:
+        """Hash: words and names of a day's articles -> the newest 8 stories with each (jobs/lua/stories.lua),
+        at most 50 an article, under 1 KB. Expires 5 days after it was made."""
+        return self._key("posts", part)
+
+    def rarity(self, language: str) -> str:
+        """String: how many articles of a language had each word, as 65,537 counters of 16 bits: 128 KB. Expires
+        30 days after the language's last article."""
+        return self._key("rarity", language)
+
+    @property
+    def newest_stories(self) -> str:
+        """Sorted set: the 500 stories of two articles and more that grew last, by when. Expires with them."""
+        return self._key("newest-stories")
+
+    # -- webhooks: worker/webhooks ---------------------------------------------------------------------
+    @property
+    def webhooks(self) -> str:
+        """Set: the ids of the webhooks, at most 100."""
+        return self._key("webhooks")
+
+    def webhook(self, hook_id: str) -> str:
+        """Hash: one webhook (fields: worker/webhooks/hook.py), under 10 KB."""
+        return self._key("webhook", hook_id)
+
+    def webhook_state(self, hook_id: str) -> str:
+        """Hash: how a webhook does (fields: worker/webhooks/hook.py). Expires in 90 days."""
+        return self._key("webhook-state", hook_id)
+
+    def webhook_tries(self, hook_id: str) -> str:
+        """Hash: stream entries that could not be delivered yet -> how often they were tried; about 100, and
+        as many more as were requeued. Expires in 30 days."""
+        return self._key("webhook-tries", hook_id)
+
+    def webhook_dead(self, hook_id: str) -> str:
+        """Stream: the newest 1,000 events that were given up, ids without texts. Expires in 30 days."""
+        return self._key("webhook-dead", hook_id)
+
+    def webhook_lease(self, hook_id: str) -> str:
+        """String: who delivers to a webhook. Expires in seconds."""
+        return self._key("webhook-lease", hook_id)
+
     # -- feeds -----------------------------------------------------------------------------------------
     @property
     def feeds(self) -> str:
@@ -190,10 +259,23 @@ class Keys:
         """Id of the failed RQ job that stands for a dead link."""
         return f"{self.namespace}-{link_id}-dead-{number}"
 
+    def rq_job(self, job_id: str) -> str:
+        """Hash of RQ's: one job. Expires 60 s after its end, one that failed in 14 days."""
+        return f"rq:job:{job_id}"
+
+    def rq_results(self, job_id: str) -> str:
+        """Stream of RQ's: how a job ended. Expires with the job."""
+        return f"rq:results:{job_id}"
+
+    @property
+    def rq_failed(self) -> str:
+        """Sorted set of RQ's: its failed jobs of the fetch queue, with those that stand for dead links."""
+        return f"rq:failed:{self.queue(FETCH)}"
+
     def lua(self) -> str:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
         one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
-        one += ("stream", "edge", "feeds")
+        one += ("stream", "edge", "feeds", "rq_failed", "stories", "newest_stories")
         by: tuple[str, ...] = (
             "link",
             "way",
@@ -207,7 +289,8 @@ class Keys:
             "feed",
             "listed",
         )
-        by += ("crawl", "asked", "kept", "day")
+        by += ("crawl", "asked", "kept", "day", "bands", "copied", "story", "gist", "posts", "rarity")
+        by += ("rq_job", "rq_results")
         rows = [f"{name} = '{getattr(self, name)}'" for name in one]
         rows += [f"{name} = function(a) return '{getattr(self, name)('')}' .. a end" for name in by]
         prefix = self._key("ready", "")

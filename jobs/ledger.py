@@ -14,14 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
 
-from jobs.entry import Entry
 from jobs.errors import Reason
 from jobs.keys import Keys
-from jobs.ledger_view import LedgerView
+from jobs.ledger_view import LedgerView, read_begun
 from jobs.link import Begun, Found, Hopeless, Lease
 from jobs.reopening import PAGE_TO_BLAME, How, Reopened, Status
 from jobs.scripts import Scripts
-from jobs.validators import Validators
 
 LEASE_S = 60
 MAX_TRIES_UNREPORTED = 20
@@ -241,24 +239,7 @@ class Ledger(LedgerView):
         raw = self._run("begin", link_id, stage, attempt, self._lease_ms, worker)
         if raw is None:
             return None
-        values = [_text(value or b"") for value in raw]
-        url, next_url, host, feeds, seen, evidence, tries, revision, hops, final, digests, val = values
-        return Begun(
-            link_id=link_id,
-            attempt=attempt,
-            url=url,
-            next_url=next_url or url,
-            host=host,
-            feeds=tuple(feeds.split(",")) if feeds else (),
-            first_seen_ms=int(seen or 0),
-            entry=Entry.from_json(evidence) if evidence else None,
-            tries=int(tries or 0),
-            revision=int(revision or 0),
-            hops=int(hops or 0),
-            final_url=final or url,
-            digests=digests,
-            validators=Validators.read(final or url, val),
-        )
+        return read_begun(link_id, attempt, raw)
 
     def store(self, begun: Begun, page: bytes, final_url: str, note: str) -> bool:
         """Keep the packed page and hand the link to the article stage. False when overtaken."""
@@ -277,10 +258,14 @@ class Ledger(LedgerView):
         digests: str,
         validators: str = "",
         note: str = "",
+        again: bool = False,
+        lineage: tuple[str, str] | None = None,
     ) -> tuple[str, str | None]:
         """Publish and close the link, once. `validators` of its page as `jobs.validators.pack` makes them.
 
-        `note` goes on where the link's way says that it was published.
+        `note` goes on where the link's way says that it was published. `again`: publish it though the digests
+        are those of the newest revision. `lineage`: what the article that this one repeats shall remember
+        of it (`jobs.copies.lineage`).
 
         Returns the outcome (``published``, ``duplicate``, ``unchanged`` or ``overtaken``) and, for a
         duplicate, the id of the link that was published from the same page.
@@ -298,6 +283,8 @@ class Ledger(LedgerView):
             digests,
             validators,
             note,
+            int(again),
+            *(lineage or ("", "")),
         )
         outcome, _, other = _text(raw).partition(" ")
         return outcome, other or None
@@ -315,6 +302,11 @@ class Ledger(LedgerView):
     def unchanged(self, begun: Begun, detail: str) -> bool:
         """End the link as ``unchanged``: its site says so. False when overtaken."""
         args = (begun.link_id, begun.attempt, "unchanged", "", _short(detail), self._keep_ms)
+        return bool(self._run("settle", *args))
+
+    def duplicate(self, begun: Begun, of: str, detail: str) -> bool:
+        """End the link as ``duplicate`` of an article that it repeats. False when overtaken."""
+        args = (begun.link_id, begun.attempt, "duplicate", "", _short(detail), self._keep_ms, of)
         return bool(self._run("settle", *args))
 
     def skip(self, link_id: str, attempt: int, reason: Reason, detail: str) -> bool:

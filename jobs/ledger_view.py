@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from redis import Redis
 
+from jobs.entry import Entry
 from jobs.keys import ARTICLE, FETCH, STAGES, Keys
-from jobs.link import OUTCOMES, Story, read_story
+from jobs.link import OUTCOMES, Begun, Story, read_story
+from jobs.validators import Validators
+
+_WITHDRAWN = b"news.article.withdrawn.v1"  # jobs.event.Kind, whose import is not cheap
 
 
 class LedgerView:
@@ -61,6 +66,18 @@ class LedgerView:
         fields = {_text(k): _text(v) for k, v in raw.items()}
         return read_story(link_id, fields, map(_text, way), due, page_kept=bool(page))
 
+    def newest_event(self, link_id: str) -> str | None:
+        """The newest event of an article as JSON, while it is on the stream; None for a withdrawal."""
+        entry: Any = self.redis.hget(self.keys.link(link_id), "entry")
+        found: Any = self.redis.xrange(self.keys.stream, entry, entry) if entry else []
+        fields = found[0][1] if found else {}
+        return None if fields.get(b"type") in (None, _WITHDRAWN) else _text(fields[b"event"])
+
+    def as_if_begun(self, link_id: str, redo: str) -> Begun | None:
+        """What a job would be told that began to replay a link now, for a rehearsal; None: not remembered."""
+        raw: Any = self.redis.hmget(self.keys.link(link_id), _BEGUN)
+        return replace(read_begun(link_id, 0, raw), redo=redo) if raw[0] else None
+
     def owner(self, link_id: str) -> str:
         """The link that was published from this link's URL: itself, unless it is another's final URL."""
         alias = self.redis.get(self.keys.alias(link_id))
@@ -75,6 +92,46 @@ class LedgerView:
                 yield story
             else:
                 self.redis.zrem(self.keys.dead, link_id)
+
+
+_BEGUN = [
+    "url",
+    "next",
+    "host",
+    "feeds",
+    "seen",
+    "ev",
+    "tries",
+    "rev",
+    "hops",
+    "final",
+    "sums",
+    "val",
+    "redo",
+]
+
+
+def read_begun(link_id: str, attempt: int, raw: Sequence[bytes | None]) -> Begun:
+    """What a job learns when it starts, from the fields that ``jobs/lua/begin.lua`` returns."""
+    values = [_text(value or b"") for value in raw]
+    url, next_url, host, feeds, seen, evidence, tries, revision, hops, final, digests, val, redo = values
+    return Begun(
+        link_id=link_id,
+        attempt=attempt,
+        url=url,
+        next_url=next_url or url,
+        host=host,
+        feeds=tuple(feeds.split(",")) if feeds else (),
+        first_seen_ms=int(seen or 0),
+        entry=Entry.from_json(evidence) if evidence else None,
+        tries=int(tries or 0),
+        revision=int(revision or 0),
+        hops=int(hops or 0),
+        final_url=final or url,
+        digests=digests,
+        validators=Validators.read(final or url, val),
+        redo=redo,
+    )
 
 
 def _text(value: bytes | str) -> str:

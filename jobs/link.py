@@ -74,6 +74,8 @@ class Begun:
     """What the newest revision says, see `jobs.article.digests`; empty when there is none."""
     validators: Validators | None = None
     """Of the page that the newest revision was made from."""
+    redo: str = ""
+    """`How.REPLAY`, `How.ENRICH` or `How.PUBLISH` where an operator wants that; else ``""``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ class How(StrEnum):
     """As `AFRESH`, and also what was withdrawn, which it is no longer then."""
     REPLAY = "replay"
     """The kept page is extracted again; nothing is fetched."""
+    ENRICH = "enrich"
+    """The article is enriched again as it was published."""
+    PUBLISH = "publish"
+    """The article is published again as it was."""
 
 
 class Status(IntEnum):
@@ -33,6 +37,8 @@ class Status(IntEnum):
     """Its page is no longer kept, so it can't be replayed."""
     WITHDRAWN = -3
     """The article was taken down; only `How.LIFT` opens it again."""
+    NO_EVENT = -4
+    """Its newest event has left the stream, so there is nothing to enrich or publish again."""
 
 
 class Reopened(NamedTuple):

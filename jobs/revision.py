@@ -1,12 +1,60 @@
-"""When a re-fetched article is a new revision (pure)."""
+"""When a re-fetched article is a new revision, and what changed in it (pure)."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from jobs.article import Change
 
 _FIELDS = ("headline", "text")
+
+SLIP = 0.9
+"""Likeness of two sentences of which one has a slip corrected (share of characters in common, in order)."""
+SLIPPED_WORDS = 2
+"""Words that differ in such a sentence, at the most."""
+SLIPPED = 5
+"""Such sentences in one revision, at the most: more is an edit."""
+MOST_TOLD, MOST_CHARS = 20, 500
+"""Sentences of a change that its event carries, and characters of each."""
+COUNTER_WORDS = 14
+"""A longer sentence with a number in it is news."""
+
+# “12 comments”, “updated 5 minutes ago”, “Lesezeit: 3 Minuten”: what a page counts or says of itself.
+_COUNTER = re.compile(
+    r"\b(?:views?|comments?|shares?|likes?|reads?|readers|viewers|votes|ago|(?:last )?updated|last modified"
+    r"|min read"
+    r"|kommentare?|aufrufe|leser|aktualisiert|lesezeit|stand|vor \d+ (?:minuten?|stunden?|tag(?:en)?)"
+    r"|commentaires?|vues?|partages?|mis à jour|il y a|lecture"
+    r"|comentarios?|visitas|lecturas|actualizado|hace \d+|visualizaç(?:ão|ões)|atualizado|há \d+"
+    r"|commenti|visualizzazioni|aggiornato|\d+ (?:minuti|ore) fa|reacties|bijgewerkt|geleden)\b",
+    re.IGNORECASE,
+)
+_CORRECTION = re.compile(
+    r"^\W*(?:corrections?|clarification|editor[’']s note"
+    r"|this (?:article|story|report) (?:has been|was) (?:amended|corrected|updated to correct)"
+    r"|an earlier version of this|a previous version of this"
+    r"|korrektur|richtigstellung|anmerkung der redaktion|in einer (?:früheren|vorherigen) version"
+    r"|correctif|rectificatif|précision|une version précédente|une première version"
+    r"|corrección|rectificación|fe de errores|una versión anterior"
+    r"|errata corrige|rettifica|una versione precedente|correção|errata|uma versão anterior"
+    r"|correctie|rectificatie|rättelse|rettelse|oikaisu|sprostowanie)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a revision says."""
+
+    headline: str | None
+    sentences: tuple[str, ...]
 
 
 def digests(headline: str | None, text: str | None) -> str:
@@ -20,9 +68,111 @@ def _digest(text: str) -> str:
 
 
 def change(before: str, after: str) -> Change | None:
-    """What differs between two `digests`; None for a first revision (`before` empty)."""
+    """What differs between two `digests`, where no more is known; None for a first revision (``""``)."""
     if not before:
         return None
     pairs = zip(_FIELDS, before.split(":"), after.split(":"), strict=True)
     fields = tuple(name for name, old, new in pairs if old != new)
     return Change(kind="headline" if fields == ("headline",) else "substantive", fields=fields)
+
+
+def revised(before: Said, after: Said, page: Iterable[str] = ()) -> Change | None:
+    """What an update changed; None when it says the same.
+
+    Letters' case, marks, the order of paragraphs, a counter and the page's own dates are no news.
+
+    Args:
+        before: the newest revision that consumers know.
+        after: the article now.
+        page: sentences that are on the page still, though no longer in the article: nobody removed them.
+    """
+    removed, added = _differing(before.sentences, after.sentences)
+    still = {_key(sentence) for sentence in page}
+    removed = tuple(sentence for sentence in removed if _key(sentence) not in still)
+    removed, added = _without_counters(removed, added)
+    headline = _key(before.headline or "") != _key(after.headline or "")
+    if not (headline or removed or added):
+        return None
+    kind = _kind(before.headline or "", after.headline or "", removed, added)
+    fields = tuple(
+        name for name, differs in zip(_FIELDS, (headline, removed or added), strict=True) if differs
+    )
+    return Change(kind=kind, fields=fields, added=_told(added), removed=_told(removed))
+
+
+def difference(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Both texts' sentences in one order, each with ``=``, ``-`` (only before) or ``+`` (only after)."""
+    old, new = [_key(s) for s in before], [_key(s) for s in after]
+    for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield from (("=", sentence) for sentence in after[k:m])
+        else:
+            yield from (("-", sentence) for sentence in before[i:j])
+            yield from (("+", sentence) for sentence in after[k:m])
+
+
+def _differing(before: Sequence[str], after: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sentences that only one of them has, wherever they stand: a paragraph that moved is no news."""
+    old, new = Counter(_key(s) for s in before), Counter(_key(s) for s in after)
+    return _only(before, old - new), _only(after, new - old)
+
+
+def _only(sentences: Sequence[str], wanted: Counter[str]) -> tuple[str, ...]:
+    left = wanted.copy()
+    found = []
+    for sentence in sentences:
+        key = _key(sentence)
+        if key and left[key] > 0:
+            left[key] -= 1
+            found.append(sentence)
+    return tuple(found)
+
+
+def _key(sentence: str) -> str:
+    return " ".join(_WORD.findall(sentence.casefold()))
+
+
+def _without_counters(
+    removed: tuple[str, ...], added: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Without the lines in which a page counts or dates itself, on either side."""
+    return tuple(s for s in removed if not _counts(s)), tuple(s for s in added if not _counts(s))
+
+
+def _counts(sentence: str) -> bool:
+    if _CORRECTION.search(sentence) or len(sentence.split()) > COUNTER_WORDS:
+        return False
+    return bool(
+        _NUMBER.search(sentence) and _COUNTER.search(sentence) and not sentence.rstrip().endswith(".")
+    )
+
+
+def _kind(old: str, new: str, removed: tuple[str, ...], added: tuple[str, ...]) -> str:
+    if any(_CORRECTION.search(sentence) for sentence in added):
+        return "correction"
+    if not (removed or added):
+        return "typo" if _slipped(old, new) else "headline"
+    slipped = len(removed) == len(added) <= SLIPPED and all(map(_slipped, removed, added))
+    if slipped and (_key(old) == _key(new) or _slipped(old, new)):
+        return "typo"
+    return "substantive"
+
+
+def _slipped(one: str, other: str) -> bool:
+    """Do they differ in a slip only: a word spelled right or a comma set, no number and no other word?"""
+    if _NUMBER.findall(one) != _NUMBER.findall(other):
+        return False
+    old, new = Counter(_key(one).split()), Counter(_key(other).split())
+    gone, come = sorted((old - new).elements()), sorted((new - old).elements())
+    if max(len(gone), len(come)) > SLIPPED_WORDS or SequenceMatcher(None, one, other).ratio() < SLIP:
+        return False
+    # A word for another is no slip, however short: “not guilty” and “now guilty” say different things.
+    return len(gone) == len(come) and all(map(_misspelled, gone, come))
+
+
+def _misspelled(one: str, other: str) -> bool:
+    return min(len(one), len(other)) > 3 and SequenceMatcher(None, one, other).ratio() >= 0.75
+
+
+def _told(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sentence[:MOST_CHARS] for sentence in sentences[:MOST_TOLD])

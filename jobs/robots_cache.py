@@ -14,7 +14,8 @@ from jobs.client import Answer, Client
 from jobs.errors import Outcome, Permanent, Reason, Retry
 from jobs.ledger import Ledger
 from jobs.robots import LONGEST_KEPT_S, MAX_BYTES, SHORTEST_KEPT_S, Rules, kept_for_s, ours
-from jobs.urls import Parts, domain
+from jobs.robots_ai import barred
+from jobs.urls import Parts, domain, split
 
 ACCEPT = "text/plain,*/*;q=0.5"
 DEADLINE_S = 10.0
@@ -55,6 +56,8 @@ class Copy:
     """Why it can't."""
     detail: str = ""
     """The same in words."""
+    barred: tuple[str, ...] = ()
+    """AI crawlers that it keeps out altogether (jobs/robots_ai.py): news for consumers, no rule for us."""
 
     def pack(self) -> bytes:
         return zlib.compress(json.dumps(asdict(self)).encode())
@@ -63,7 +66,8 @@ class Copy:
     def unpack(cls, packed: bytes) -> Copy | None:
         """None for what is no copy."""
         try:
-            return cls(**json.loads(zlib.decompress(packed)))
+            said = json.loads(zlib.decompress(packed))
+            return cls(**{**said, "barred": tuple(said.get("barred", ()))})
         except (ValueError, TypeError, zlib.error):
             return None
 
@@ -80,8 +84,9 @@ def learn(before: Copy | None, got: Answer | Outcome, now_ms: int) -> Copy:
     if isinstance(got, Answer):
         if got.status == 429 or got.status >= 500:  # 429 says as little about the rules as 503
             return _failed(before, Reason.ROBOTS_UNREACHABLE, f"status {got.status}", now_ms)
-        text = ours(got.body) if 200 <= got.status < 300 else ""
-        return Copy(text, now_ms + int(kept_for_s(got.headers.get("cache-control", "")) * 1000))
+        body = got.body if 200 <= got.status < 300 else b""
+        until_ms = now_ms + int(kept_for_s(got.headers.get("cache-control", "")) * 1000)
+        return Copy(ours(body), until_ms, barred=barred(body))
     if isinstance(got, Permanent) and got.reason in _LEADS_NOWHERE:
         # A blocked address may be a moment's mistake of the name server.
         kept_s = SHORTEST_KEPT_S if got.reason is Reason.BLOCKED_ADDRESS else LONGEST_KEPT_S
@@ -98,6 +103,14 @@ def _failed(before: Copy | None, reason: Reason, detail: str, now_ms: int) -> Co
         text = ""
     rest_s = min(max(FIRST_REST_S, (now_ms - since_ms) / 4000), LONGEST_REST_S)
     return Copy(text, now_ms + int(rest_s * 1000), since_ms, str(reason), detail[:200])
+
+
+def barred_agents(ledger: Ledger, url: str) -> tuple[str, ...]:
+    """The AI crawlers that the robots.txt of a page's origin keeps out, as far as it has been read of late."""
+    parts = split(url)
+    packed = ledger.redis.get(ledger.keys.robots(f"{parts.scheme}://{parts.authority}"))
+    copy = Copy.unpack(packed) if isinstance(packed, bytes) else None
+    return copy.barred if copy else ()
 
 
 class RobotsCache:

@@ -18,6 +18,8 @@ from jobs.event import DATA_SCHEMA, Event, Kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EVENT_SCHEMA = "urn:palmyra:schema:event:v1"
+VERSION = "1.0.0"
+"""Of the contract: raised when it grows. Released copies: docs/schema/released, see worker/released.py."""
 
 
 def documents() -> dict[str, str]:
@@ -35,13 +37,33 @@ def json_schema(model: type[BaseModel], schema_id: str) -> dict[str, Any]:
     return {"$schema": DIALECT, "$id": schema_id, **model.model_json_schema(mode="serialization")}
 
 
+# AsyncAPI's binding for Redis is empty (3.0): what a consumer has to know stands in extension fields.
+_X_STREAM = {
+    "key": "palmyra:articles",
+    "fields": {
+        "id": "the event's id",
+        "type": "the event's type",
+        "event": "the CloudEvents object, JSON in UTF-8: the payload",
+    },
+    "trimmed": "what every group has acknowledged, by age and size; nothing that a group has yet to read",
+}
+_X_GROUP = {
+    "name": "the consumer's choice: each group gets every event, its consumers share them",
+    "create": "XGROUP CREATE palmyra:articles <group> 0 MKSTREAM",
+    "read": "XREADGROUP GROUP <group> <consumer> COUNT 100 BLOCK 5000 STREAMS palmyra:articles >",
+    "acknowledge": "XACK palmyra:articles <group> <entry id>",
+    "takeOver": "XAUTOCLAIM palmyra:articles <group> <consumer> 300000 0 COUNT 100",
+}
+_X_CHANNEL = {"name": "palmyra:articles", "message": "the CloudEvents object, JSON in UTF-8", "kept": False}
+
+
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3.0 document of the output, for the default namespace ``palmyra``."""
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Palmyra articles",
-            "version": "1.0.0",
+            "version": VERSION,
             "description": "Clean news articles as they are found. The first part of every address is the "
             "namespace (PALMYRA_NAMESPACE). Delivery is at least once: deduplicate by the event's id.",
         },
@@ -49,9 +71,11 @@ def asyncapi() -> dict[str, Any]:
         "channels": {
             "stream": _channel(
                 "Redis stream, the truth for consumers. Entry fields: `id` (the event's id), `type` "
-                "(the event's type) and `event` (the CloudEvents object as JSON)."
-            ),
-            "pubsub": _channel("Redis Pub/Sub channel: a live copy of the stream's `event`, without memory."),
+                "(the event's type) and `event` (the CloudEvents object as JSON).",
+            )
+            | {"x-redis-stream": _X_STREAM, "x-redis-group": _X_GROUP},
+            "pubsub": _channel("Redis Pub/Sub channel: a live copy of the stream's `event`, without memory.")
+            | {"x-redis-channel": _X_CHANNEL},
         },
         "operations": {
             "append": _operation("stream", "Each event is appended once (XADD)."),
@@ -98,6 +122,7 @@ of the same name. With another `PALMYRA_NAMESPACE` both are called `<namespace>:
   don't know.
 
 For machines: [event](schema/event.v1.json), [its data](schema/article.v1.json), [AsyncAPI](asyncapi.json).
+For your own tests: [golden events and a fake stream](testing-consumers.md).
 
 ## Envelope
 

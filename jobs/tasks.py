@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import structlog
 from rq.timeouts import JobTimeoutException
 
-from jobs.article import Article, build_article
+from jobs.article import Article, Duplicate, Enriched, build_article
+from jobs.copies.lineage import lineage
 from jobs.entry import Entry, FeedInfo
 from jobs.errors import Kind, Outcome, Permanent, Reason, Retry, Skip
 from jobs.event import encode, envelope
@@ -29,6 +30,8 @@ from jobs.page import Page
 from jobs.politeness import NotNow
 from jobs.recurring.memory import Memory
 from jobs.recurring.store import SiteMemories, host_of
+from jobs.reopening import How
+from jobs.replay import article_of, as_revision, differing, enriched_again
 from jobs.retries import wait_before_next
 from jobs.revision import change, digests
 from jobs.trip import told
@@ -37,12 +40,20 @@ from jobs.validators import Validators, pack
 from jobs.walls import landed
 
 if TYPE_CHECKING:
+    from jobs.copies.index import Copies
+    from jobs.enrich.enricher import Enricher
+    from jobs.extract.draft import Draft
     from jobs.recurring.lesson import Lesson
+    from jobs.stories.index import Stories
 
 log = structlog.get_logger(__name__)
 
 MAX_HOPS = 5
 """Moves from domain to domain before a link counts as going in a circle."""
+
+
+_WITHOUT_PAGE = (How.ENRICH, How.PUBLISH)
+"""Replays of the event, not of the page."""
 
 
 class Stopping(Exception):
@@ -68,6 +79,14 @@ class Tasks:
     """This worker's name, for the link's way."""
     sites: SiteMemories | None = None
     """What recurs in the articles of each site; None: nothing is learned."""
+    enrichers: Callable[[], tuple[Enricher, ...]] = tuple
+    """Loads what finds out what articles are about, in order: only article workers call it."""
+    copies: Copies | None = None
+    """Finds the earlier article that one repeats; None: nobody looks for it."""
+    hold_copies: bool = False
+    """A link whose article is a copy ends as a duplicate, unpublished."""
+    stories: Stories | None = None
+    """Finds the story of an article; None: nobody looks for it."""
 
     def fetch(self, link: str, attempt: int) -> str:
         """Download the page and hand the link to the article stage. Returns the outcome in a word."""
@@ -160,7 +179,7 @@ class Tasks:
 
     def _extract(self, begun: Begun) -> str:
         try:
-            return self._published(begun)
+            return self._again(begun) if begun.redo in _WITHOUT_PAGE else self._published(begun)
         except Outcome as outcome:
             return self._end(begun, outcome)
         except (JobTimeoutException, MemoryError) as error:
@@ -174,7 +193,16 @@ class Tasks:
             return self._refetch(begun)
         page = Page.unpack(packed)
         lesson = self._lesson(page)
-        article = self._article(begun, page, lesson)
+        article = self._compared(self._article(begun, page, lesson))
+        if article.duplicate and self.hold_copies and not begun.revision:
+            return self._held_back(begun, article.duplicate)
+        article = self._placed(article)
+        before = self._newest(begun) if begun.redo else None
+        if before:
+            fields = differing(before, article)
+            if not fields:
+                return self._as_before(begun)
+            article = as_revision(article, article.revision, _now_ms(), fields)
         kind: Literal["published", "updated"] = "updated" if begun.revision else "published"
         event = envelope(article, kind=kind, namespace=self.ledger.keys.namespace, time_ms=_now_ms())
         outcome, other = self.ledger.commit(
@@ -188,10 +216,78 @@ class Tasks:
             validators=pack(page.etag, page.last_modified),
             note=(" from the feed's own content" if article.provenance.get("text") == "feed" else "")
             + lesson.note,
+            lineage=lineage(article),
+            again=before is not None,
         )
         if outcome == "published" and not begun.revision and self.sites:
             self.sites.learn(host_of(page.final_url), begun.link_id, lesson.signs)
         return f"{outcome} of {other}" if other else outcome
+
+    def remade(self, begun: Begun) -> Article | None:
+        """What a replay (`Begun.redo`) makes of an article; None when what it needs is gone. Writes nothing.
+
+        `Article.change` names what differs from the newest revision; it is None when that is not known.
+        Raises an `Outcome` where today's code would not publish it.
+        """
+        before = self._newest(begun)
+        if begun.redo == How.REPLAY:
+            page = self._kept(begun)
+            after = self._article(begun, page, self._lesson(page)) if page else None
+        elif before and begun.redo == How.ENRICH:
+            after = enriched_again(before, self.enrichers())
+        else:
+            after = before
+        if before is None or after is None:
+            return after
+        return as_revision(after, begun.revision + 1, _now_ms(), differing(before, after))
+
+    def _newest(self, begun: Begun) -> Article | None:
+        """The newest revision as it was published, while its event is on the stream."""
+        event = self.ledger.newest_event(begun.link_id)
+        return article_of(event) if event else None
+
+    def _again(self, begun: Begun) -> str:
+        """Enrich, or only publish, what was published before, as a new revision."""
+        article = self.remade(begun)
+        if article is None:
+            gone = self.ledger.unchanged(begun, "its newest event is gone: there is nothing to replay")
+            return "unchanged" if gone else "overtaken"
+        if begun.redo == How.ENRICH and article.change and not article.change.fields:
+            return self._as_before(begun)
+        event = envelope(article, kind="updated", namespace=self.ledger.keys.namespace, time_ms=_now_ms())
+        told = begun.validators
+        outcome, other = self.ledger.commit(
+            begun,
+            revision=article.revision,
+            event_id=event["id"],
+            event_type=event["type"],
+            event=encode(event),
+            final_id=link_id(begun.final_url),
+            digests=begun.digests,
+            validators=pack(told.etag, told.last_modified) if told else "",
+            note=f" again: {begun.redo}",
+            again=True,
+        )
+        return f"{outcome} of {other}" if other else outcome
+
+    def _as_before(self, begun: Begun) -> str:
+        note = f"replayed: it would say what revision {begun.revision} says"
+        return "unchanged" if self.ledger.unchanged(begun, note) else "overtaken"
+
+    def _compared(self, article: Article) -> Article:
+        """The article with the earlier one that it repeats, if there is one."""
+        original = self.copies.original(article) if self.copies else None
+        return article.model_copy(update={"duplicate": original}) if original else article
+
+    def _placed(self, article: Article) -> Article:
+        """The article with the story that it belongs to."""
+        story = self.stories.story(article) if self.stories else None
+        return article.model_copy(update={"story": story}) if story else article
+
+    def _held_back(self, begun: Begun, of: Duplicate) -> str:
+        detail = f"{of.kind} of {of.of}, similarity {of.similarity:.2f}: kept back"
+        ended = self.ledger.duplicate(begun, of.of, detail)
+        return f"duplicate of {of.of}" if ended else "overtaken"
 
     def _lesson(self, page: Page) -> Lesson:
         """The draft of a page, without what recurs on its site, and what it teaches of the site."""
@@ -224,7 +320,17 @@ class Tasks:
             fetch_ms=None if page.refused else page.took_ms,
             emitted_ms=_now_ms(),
             change=change(begun.digests, digests(lesson.as_read.headline, lesson.as_read.text)),
+            enriched=self._enriched(draft, page),
         )
+
+    def _enriched(self, draft: Draft, page: Page) -> Enriched:
+        from jobs.enrich.enricher import Subject  # heavy, see _lesson
+        from jobs.enrich.run import enrich
+        from jobs.robots_cache import barred_agents
+
+        barred = barred_agents(self.ledger, page.final_url)
+        subject = Subject(draft, url=page.final_url, headers=page.headers, barred_agents=barred)
+        return enrich(subject, self.enrichers())
 
     def _refetch(self, begun: Begun) -> str:
         """The page expired, or went under memory pressure, before its turn came."""
@@ -258,7 +364,10 @@ class Tasks:
             failed = self.give_up(link, attempt, begun.host, outcome.reason, _full(outcome))
             return f"failed: {outcome.reason}" if failed else "overtaken"
         note = f"{outcome.reason}, again in {wait_s:.0f} s ({_full(outcome)})"
-        block = isinstance(outcome, Retry) and outcome.after_s is not None
+        # Who is asked too much is asked no more for a while, whatever the link: for as long as it says, else
+        # for the first step of the back-off.
+        asked_too_much = outcome.reason is Reason.RATE_LIMITED and begun.tries == 1
+        block = asked_too_much or (isinstance(outcome, Retry) and outcome.after_s is not None)
         later = self.ledger.retry(link, attempt, wait_s, note[:600], block_host=block)
         return f"later: {outcome.reason}" if later else "overtaken"
 

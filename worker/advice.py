@@ -46,9 +46,10 @@ ADVICE: dict[str, str] = {
     "connect": "If it is every site, your network or firewall.",
     "timeout": "Requeue later; if it is every site, your network.",
     "no_text": (
-        "`palmyra extract URL` shows what is found. A gallery, a video page, or a site that needs a "
-        "script to show its text."
+        "`palmyra extract URL` shows what is found. A site that needs a script to show its text, perhaps."
     ),
+    "listing_page": "The feed links to sections, or the article moved: `palmyra feeds check`.",
+    "media_page": "Nothing; `palmyra extract URL` shows what was found beside it.",
     "too_complex": "Nothing; it cost one worker process, which was replaced.",
     "poison": "`palmyra extract URL` on a machine you can spare, and report it as a bug.",
     "stopped": "It is tried again later, as after trouble that may pass.",

@@ -7,10 +7,28 @@ from typing import NoReturn
 
 import typer
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobs.errors import PalmyraError
-from worker.commands import again, bench, extract, failed, feeds, ledger, look, operate, pages, run, withdraw
+from worker.commands import (
+    again,
+    bench,
+    chaos,
+    extract,
+    failed,
+    feeds,
+    ledger,
+    look,
+    operate,
+    pages,
+    relay,
+    replay,
+    run,
+    verify,
+    webhooks,
+    withdraw,
+)
 from worker.commands.context import Exit
 from worker.config import ConfigError
 from worker.factory import RedisUnreachable
@@ -22,7 +40,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (run, feeds, look, ledger, failed, again, withdraw, pages, extract, operate, bench):
+for group in (
+    run,
+    feeds,
+    look,
+    webhooks,
+    relay,
+    ledger,
+    failed,
+    again,
+    replay,
+    verify,
+    withdraw,
+    pages,
+    extract,
+    operate,
+    bench,
+    chaos,
+):
     group.register(app)
 
 
@@ -36,6 +71,8 @@ def main() -> NoReturn:
         _end(error, Exit.REDIS_UNREACHABLE)
     except (RedisConnectionError, RedisTimeoutError) as error:
         _end(PalmyraError(f"The connection to Redis broke: {error}"), Exit.REDIS_UNREACHABLE)
+    except NoPermissionError as error:
+        _end(PalmyraError(f"This Redis user may not do that: {error}. See deploy/users.acl."), Exit.FAILURE)
     except PalmyraError as error:
         _end(error, Exit.FAILURE)
     sys.exit(Exit.OK)

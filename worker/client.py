@@ -22,28 +22,21 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 from redis import Redis
-from redis.exceptions import (
-    BusyLoadingError,
-    ConnectionError,
-    NoPermissionError,
-    ReadOnlyError,
-    ResponseError,
-    TimeoutError,
-)
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from jobs.errors import PalmyraError
 from jobs.event import Event
 from jobs.keys import Keys
+from worker.away import is_away
 from worker.stream import Gap, entry_id, gap, gone_until, id_before
 
 BATCH = 100
-BLOCK_MS = 5_000
+BLOCK_MS = 2_000
+"""Well under redis-py's own 5 s for an answer: of a read that is cut off, entries would stay with nobody."""
 TAKE_OVER_S = 300.0
 """What another consumer of the group was given and has not acknowledged for so long is taken over."""
 FIRST_WAIT_S, MAX_WAIT_S = 0.2, 10.0
 """Between two attempts to reach Redis."""
-AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError)
-"""Redis restarts, loads its data, or a replica is being promoted: worth asking again."""
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -107,7 +100,7 @@ def subscribe(
     consumer: str = "",
     namespace: str = "palmyra",
     since: str = "new",
-    where: Callable[[Mapping[str, Any]], bool] | None = None,
+    where: str | Callable[[Mapping[str, Any]], bool] | None = None,
     take_over_s: float = TAKE_OVER_S,
     follow: bool = True,
     overtaken: Callable[[Gap], None] | None = None,
@@ -123,7 +116,9 @@ def subscribe(
         group: one subscriber: each group gets every event, its consumers share them.
         consumer: keep it over restarts; default: this machine's name.
         since: where a group that does not exist yet begins, see `position`.
-        where: whether an event's data is wanted; others are acknowledged unseen.
+        where: which articles are wanted; others are acknowledged unseen. An expression such as
+            ``language == "fr" and "economy" in topics`` (see `worker.where`), which lets every withdrawal
+            pass, or a function of an event's data, as JSON has it, which decides about these, too.
         follow: wait for more at the end; else end there.
         overtaken: called when events are gone that the group has not read, before what comes after;
             without it `Overtaken` is raised. Palmyra itself trims nothing that a group has yet to read, but
@@ -132,8 +127,10 @@ def subscribe(
     Raises:
         Overtaken: once for each gap, unless `overtaken` is given.
         BadPosition: `since` is not a place in the stream.
+        worker.where.BadWhere: `where` is no expression, or names a field that there is not.
         RedisError: Redis refuses (a wrong password, a command that is not allowed).
     """
+    wanted = _wanted(where)
     reader = _Reader(redis, Keys(namespace), group, consumer or socket.gethostname(), position(since))
     for batch in reader.batches(take_over_s, follow=follow):
         if batch.missed:
@@ -141,9 +138,21 @@ def subscribe(
                 raise Overtaken(group, batch.missed)
             overtaken(batch.missed)
         for entry, event in batch.events:
-            if event is not None and (where is None or where(event.data.model_dump(mode="json"))):
+            if event is not None and wanted(event):
                 yield event
             reader.acknowledge(entry)
+
+
+def _wanted(where: str | Callable[[Mapping[str, Any]], bool] | None) -> Callable[[Event], bool]:
+    """Whether an event is wanted."""
+    if where is None:
+        return lambda event: True
+    if not isinstance(where, str):
+        return lambda event: where(event.data.model_dump(mode="json"))
+    from worker.where import compile_event_where  # with simpleeval, which only this needs
+
+    holds = compile_event_where(where)
+    return lambda event: holds(event.model_dump(mode="json"))
 
 
 def lag(redis: Redis, group: str, *, namespace: str = "palmyra") -> Lag | None:
@@ -280,11 +289,12 @@ class _Reader:
         while True:
             try:
                 return ask()
-            except AWAY as error:
-                log.warning("group %r waits for Redis: %s", self._group, error)
-                time.sleep(wait_s)
-                wait_s = min(2 * wait_s, MAX_WAIT_S)
-            except ResponseError as error:
+            except RedisError as error:
+                if is_away(error):
+                    log.warning("group %r waits for Redis: %s", self._group, error)
+                    time.sleep(wait_s)
+                    wait_s = min(2 * wait_s, MAX_WAIT_S)
+                    continue
                 if not str(error).startswith("NOGROUP"):
                     raise
                 # Redis came back without its data: what it has now is all unread.

@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from redis import ConnectionPool
+from redis.exceptions import RedisError
 
 from jobs.errors import PalmyraError
 from jobs.guard import IPNetwork
 from jobs.user_agent import is_contact
+from worker import redis_url
 from worker.feeds import backfill
 
 PREFIX = "PALMYRA_"
@@ -60,10 +61,10 @@ def _redis_url(value: SecretStr | None) -> SecretStr | None:
     """Refuse what the Redis client would refuse when it connects. Its words may quote the password."""
     try:
         if value is not None:
-            ConnectionPool.from_url(value.get_secret_value()).make_connection()
-    except (ValueError, TypeError):
+            redis_url.check(value.get_secret_value())
+    except (ValueError, TypeError, RedisError):
         raise ValueError(
-            "not a usable Redis URL (redis://, rediss:// or unix://; odd characters percent-encoded)"
+            f"not a usable Redis URL ({', '.join(redis_url.SCHEMES)}; odd characters percent-encoded)"
         ) from None
     return value
 
@@ -90,6 +91,28 @@ def _contact(value: str | None) -> str | None:
     return value
 
 
+def _enrichers(names: list[str]) -> list[str]:
+    if names:
+        from jobs.enrich.names import chosen, known  # only who chooses pays for looking what there is
+
+        chosen(names, known())
+    return names
+
+
+_MODEL = re.compile(r"([a-z]{2})=(\S+)")
+
+
+def _models(value: object) -> object:
+    """``"en=en_core_web_sm"`` → ``[("en", "en_core_web_sm")]``."""
+    parts = _split(value)
+    if not isinstance(parts, list):
+        return parts
+    matches = [(_MODEL.fullmatch(p), p) for p in parts if isinstance(p, str)]
+    if wrong := [p for match, p in matches if not match]:
+        raise ValueError(f"not language=model, such as en=en_core_web_sm: {', '.join(wrong)}")
+    return [match.groups() for match, _ in matches if match]
+
+
 class Settings(BaseSettings):
     """Every option, its default and what it does. Times are in seconds unless the text says otherwise."""
 
@@ -97,7 +120,13 @@ class Settings(BaseSettings):
 
     redis_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = Field(
         None,
-        description="Redis to use (redis://, rediss:// or unix://). Else REDIS_URL, else the embedded one.",
+        description=(
+            "Redis to use (redis://, rediss://, redis+sentinel:// or unix://). "
+            "Else REDIS_URL, else the embedded one."
+        ),
+    )
+    relay_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = Field(
+        None, description="Redis that `palmyra relay` copies the stream to."
     )
     home: Path = Field(Path(".palmyra"), description="Where the embedded Redis keeps its data and socket.")
     namespace: str = Field(
@@ -137,6 +166,24 @@ class Settings(BaseSettings):
     )
     learn: bool = Field(
         True, description="Learn what recurs in the articles of a site, and leave it out of the next ones."
+    )
+    enrichers: Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_enrichers)] = Field(
+        [],
+        description="Enrichers that run, of those `palmyra config` lists (comma-separated); -name leaves one "
+        "out. Default: all.",
+    )
+    spacy_models: Annotated[list[tuple[str, str]], NoDecode, BeforeValidator(_models)] = Field(
+        [],
+        description="Installed spaCy models that find the entities, by language: en=en_core_web_sm,de=…",
+    )
+    copies: Literal["publish", "hold", "off"] = Field(
+        "publish",
+        description="Articles that repeat an earlier one: published with its id, held back as duplicates, or "
+        "not looked for.",
+    )
+    copies_window: int = Field(3, ge=1, le=30, description="Days back in which an original is looked for.")
+    stories: bool = Field(
+        True, description="Find articles on one event, in all languages, and tell of their stories."
     )
     keep_pages: float = Field(3, gt=0, le=3650, description="Days a fetched page is kept.")
     keep_stream: float = Field(7, gt=0, le=3650, description="Days an event stays on the stream.")

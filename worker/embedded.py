@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
+from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from jobs.errors import PalmyraError
 
@@ -152,6 +152,8 @@ class EmbeddedRedis:
                     )
                 try:
                     client.ping()
+                except AuthenticationError:
+                    return  # it answers, to those who have a password
                 except (RedisConnectionError, RedisError):
                     time.sleep(0.02)
                 else:

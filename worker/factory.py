@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
@@ -17,11 +19,17 @@ from jobs.guard import Policy
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from jobs.user_agent import user_agent
+from worker import redis_url
 from worker.config import Settings
 from worker.feeds.registry import Registry
 from worker.feeds.subscriptions import Subscriptions
+from worker.webhooks.hook import Hooks
 
 if TYPE_CHECKING:  # what only some processes need is imported where it is made: commands start fast
+    from jobs.copies.index import Copies
+    from jobs.enrich.enricher import Enricher
+    from jobs.enrich.loading import Choice
+    from jobs.stories.index import Stories
     from jobs.tasks import Tasks
     from jobs.validators import Validators
     from worker.dispatch import Dispatcher
@@ -41,7 +49,8 @@ def connect(settings: Settings, *, patient: bool = True) -> Redis:
             commands that a person waits for give up at once.
     """
     retry = Retry(ExponentialWithJitterBackoff(cap=2, base=0.05), 8 if patient else 1)
-    return Redis.from_url(settings.url, retry=retry, socket_connect_timeout=5, health_check_interval=30)
+    answer_s = redis_url.ANSWER_S if patient else redis_url.CONNECT_S
+    return redis_url.connect(settings.url, retry, answer_s=answer_s)
 
 
 def connect_now(settings: Settings) -> Redis:
@@ -64,10 +73,7 @@ def _advice(settings: Settings, error: RedisError) -> str:
         return (
             f"No Redis runs in {where}. Start `palmyra up` there, or set PALMYRA_REDIS_URL (or PALMYRA_HOME)."
         )
-    parts = urlsplit(settings.url)
-    shown = parts._replace(
-        netloc=parts.netloc.rpartition("@")[2], query=""
-    ).geturl()  # no password of either kind
+    shown = redis_url.shown(settings.url)
     return f"Redis at {shown} does not answer: {error}. Check PALMYRA_REDIS_URL, and that the server runs."
 
 
@@ -86,6 +92,11 @@ def ledger(settings: Settings, redis: Redis) -> Ledger:
 def registry(settings: Settings, redis: Redis) -> Registry:
     """The registered feeds."""
     return Registry(redis, keys(settings))
+
+
+def hooks(settings: Settings, redis: Redis) -> Hooks:
+    """The webhooks."""
+    return Hooks(redis, keys(settings))
 
 
 def subscriptions(settings: Settings, redis: Redis) -> Subscriptions:
@@ -141,6 +152,11 @@ def tasks(settings: Settings, redis: Redis, worker: str, downloader: Downloader 
     from jobs.tasks import Tasks
     from worker.dead_job import dead_job_maker
 
+    def enrichers() -> tuple[Enricher, ...]:
+        from jobs.enrich.loading import load
+
+        return load(enrichment(settings))
+
     def no_download(url: str, validators: Validators | None = None) -> NoReturn:
         raise RuntimeError("article workers fetch nothing")
 
@@ -151,7 +167,39 @@ def tasks(settings: Settings, redis: Redis, worker: str, downloader: Downloader 
         dead_job=dead_job_maker(redis, keys(settings)),
         worker=worker,
         sites=SiteMemories(redis, keys(settings)) if settings.learn else None,
+        enrichers=enrichers,
+        copies=None if downloader else copies(settings, redis),
+        hold_copies=settings.copies == "hold",
+        stories=None if downloader else stories(settings, redis),
     )
+
+
+def copies(settings: Settings, redis: Redis) -> Copies | None:
+    """The index of copies, unless it is switched off."""
+    if settings.copies == "off":
+        return None
+    from jobs.copies.index import Copies
+
+    return Copies(redis, keys(settings), window_days=settings.copies_window)
+
+
+def stories(settings: Settings, redis: Redis) -> Stories | None:
+    """The index of stories, unless it is switched off."""
+    if not settings.stories:
+        return None
+    from jobs.stories.index import Stories
+
+    return Stories(redis, keys(settings), keep_days=settings.keep_stream)
+
+
+def enrichment(settings: Settings) -> Choice:
+    """Which enrichers run, and with what. Loads them all the first time: the pool's parent does (`warm`)."""
+    from jobs.enrich.loading import Choice
+
+    folders = [settings.home / "cache"]
+    with suppress(RuntimeError):  # nobody's home
+        folders.insert(0, Path.home() / ".cache" / "palmyra")  # one for all homes, and for none
+    return Choice(tuple(settings.enrichers), tuple(settings.spacy_models), tuple(map(str, folders)))
 
 
 def downloader(settings: Settings, redis: Redis, demo_urls: Iterable[str] = ()) -> Downloader:

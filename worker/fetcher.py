@@ -18,9 +18,7 @@ from typing import Any, Self
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as RedisRetry
 from rq import Queue as RQQueue
 from rq.command import handle_command, parse_payload
@@ -41,6 +39,7 @@ from jobs.politeness import Gate
 from jobs.tasks import Stopping
 from jobs.urls import split
 from jobs.validators import Validators
+from worker.away import is_away
 from worker.desk import Desk
 from worker.rqworker import PalmyraWorker
 
@@ -212,7 +211,9 @@ class FetchWorker(PalmyraWorker):
             )
         except DequeueTimeout:
             pass
-        except (RedisConnectionError, RedisTimeoutError) as error:
+        except RedisError as error:
+            if not is_away(error):
+                raise
             self.logger.warning("fetch_waits_for_redis", error=str(error))
             time.sleep(LOOK_S)
         finally:
@@ -272,7 +273,9 @@ class FetchWorker(PalmyraWorker):
     def _try_heartbeat(self) -> None:
         try:
             self.heartbeat()
-        except (RedisConnectionError, RedisTimeoutError) as error:
+        except RedisError as error:
+            if not is_away(error):
+                raise
             self.logger.warning("fetch_waits_for_redis", error=str(error))
 
     def get_heartbeat_ttl(self, job: RQJob, working_time: float = 0.0) -> int:

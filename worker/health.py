@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from jobs.keys import STAGES
@@ -21,6 +21,8 @@ from worker.feeds.registry import Feed
 from worker.feeds.state import FeedState, state
 from worker.feeds.websub import State, Subscription
 from worker.printable import printable
+from worker.webhooks.hook import GROUP_PREFIX, OFF_BY_OPERATOR, Hook
+from worker.webhooks.hook import State as HookState
 
 STUCK_S = 3600
 """A feed that is overdue for this long says that nobody polls."""
@@ -30,6 +32,8 @@ GAPS_S = 86_400
 """Gaps are told for this long."""
 UNREACHED_S = 600
 """So long after it was asked a hub should have checked with us."""
+HOOK_LATE_HOURS = 1
+"""A webhook that fails for longer is told of; after a day its events are given up."""
 NAMED = 3
 """Feeds that a finding names."""
 
@@ -46,29 +50,35 @@ class Finding:
 
 def examine(settings: Settings, redis: Redis) -> list[Finding]:
     """All findings, errors first."""
-    found = [*_redis(redis), *_workers(settings, redis), *_ledger(settings, redis), *_stream(settings, redis)]
-    found += _feeds(settings, redis)
+    found: list[Finding] = []
+    for about, look in _LOOKS.items():
+        try:
+            found += look(settings, redis)
+        except NoPermissionError as error:
+            found.append(_unseen(about, error))
     return sorted(found, key=lambda finding: finding.level)
 
 
-def _redis(redis: Redis) -> list[Finding]:
+def _unseen(about: str, error: NoPermissionError) -> Finding:
+    """A part that this Redis user may not look at."""
+    what = f"could not look at {about}: {printable(str(error))}"
+    return Finding("warning", what, "run it as the Redis user `worker` of deploy/users.acl")
+
+
+def _redis(_settings: Settings, redis: Redis) -> list[Finding]:
     found = []
-    try:
-        policy: Any = redis.config_get("maxmemory-policy") | redis.config_get("appendonly")
-    except ResponseError:
-        return [
-            Finding("warning", "Redis hides its configuration", "check noeviction and appendonly yourself")
-        ]
-    if policy.get("maxmemory-policy", "noeviction") != "noeviction":
-        what = f"Redis may evict our keys (maxmemory-policy {policy['maxmemory-policy']}): links can get lost"
+    # Not CONFIG GET, which few users may: it tells the server's passwords, too.
+    info: Any = redis.info("memory") | redis.info("persistence")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        what = f"Redis may evict our keys (maxmemory-policy {policy}): links can get lost"
         found.append(Finding("error", what, "redis-cli CONFIG SET maxmemory-policy noeviction"))
-    if policy.get("appendonly") != "yes":
+    if not info.get("aof_enabled"):
         what = "Redis does not write an append-only file: a crash loses what is in flight"
         found.append(Finding("warning", what, "redis-cli CONFIG SET appendonly yes"))
-    memory: Any = redis.info("memory")
-    limit = int(memory.get("maxmemory") or 0)
-    if limit and int(memory["used_memory"]) > 0.8 * limit:
-        what = f"Redis uses {int(memory['used_memory']) / limit:.0%} of its maxmemory"
+    limit = int(info.get("maxmemory") or 0)
+    if limit and int(info["used_memory"]) > 0.8 * limit:
+        what = f"Redis uses {int(info['used_memory']) / limit:.0%} of its maxmemory"
         found.append(Finding("warning", what, "raise maxmemory, or lower PALMYRA_KEEP_PAGES"))
     return found
 
@@ -125,7 +135,29 @@ def group_findings(groups: Sequence[stream.Group], keep_days: float, name: str, 
     return found
 
 
+def _webhooks(settings: Settings, redis: Redis) -> list[Finding]:
+    hooks = factory.hooks(settings, redis)
+    return webhook_findings([(hook, hooks.state(hook.id)) for hook in hooks.all()], int(time.time() * 1000))
+
+
+def webhook_findings(hooks: Sequence[tuple[Hook, HookState]], now_ms: int) -> list[Finding]:
+    """What is wrong with webhooks: the others, and everything else, go on. Pure."""
+    found = []
+    for hook, how in hooks:
+        hours = (now_ms - how.failing) / 3_600_000 if how.failing else 0.0
+        who = f"the webhook {hook.id} ({printable(hook.public_url)})"
+        if hook.off and hook.off != OFF_BY_OPERATOR:
+            mend = f"palmyra webhooks edit {hook.id} --on, or remove it"
+            found.append(Finding("warning", f"{who} is off: {printable(hook.off)}", mend))
+        elif not hook.off and hours > HOOK_LATE_HOURS:
+            what = f"{who} has taken nothing for {hours:.0f} hours: {printable(how.error)}"
+            found.append(Finding("warning", what, f"palmyra webhooks test {hook.id}"))
+    return found
+
+
 def _give_up(stream_name: str, group: str) -> str:
+    if group.startswith(GROUP_PREFIX):
+        return f"palmyra webhooks show {printable(group.removeprefix(GROUP_PREFIX))}"
     destroy = f"redis-cli XGROUP DESTROY {stream_name} {shlex.quote(printable(group))}"
     return f"start its consumer, or give it up: {destroy}"
 
@@ -194,3 +226,14 @@ def _named(feeds: Sequence[str]) -> str:
 
 def _feeds_that(count: int, one: str, many: str) -> str:
     return f"1 feed {one}" if count == 1 else f"{count:,} feeds {many}"
+
+
+_LOOKS: Mapping[str, Callable[[Settings, Redis], list[Finding]]] = {
+    "Redis itself": _redis,
+    "the workers": _workers,
+    "the ledger": _ledger,
+    "the stream": _stream,
+    "the webhooks": _webhooks,
+    "the feeds": _feeds,
+}
+"""What is looked at, each on its own: a user with few rights is told of the rest."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client.core import (
@@ -28,7 +28,8 @@ from worker.feeds import history, tally
 from worker.feeds.registry import Registry
 from worker.feeds.state import FeedState, state
 from worker.feeds.subscriptions import Subscriptions
-from worker.feeds.websub import State
+from worker.feeds.websub import State as HubState
+from worker.webhooks.hook import WORDS, Hook, Hooks, State, word
 
 MOST_GROUPS = 100
 """Consumer groups that are told of: those that are furthest behind."""
@@ -116,12 +117,22 @@ GROUP_PENDING = Spec(
     "Events that a consumer group was given and has not acknowledged.",
     ("group",),
 )
+WEBHOOKS = Spec("palmyra_webhooks", "Webhooks by how they stand: new, ok, failing, off.", ("state",))
+WEBHOOK_DELIVERED = Spec("palmyra_webhook_delivered_total", "Events that a webhook took.", ("webhook",))
+WEBHOOK_FAILED = Spec(
+    "palmyra_webhook_failed_total", "Attempts to deliver to a webhook that failed.", ("webhook",)
+)
+WEBHOOK_DEAD = Spec(
+    "palmyra_webhook_dead_total", "Events that a webhook did not take for a day, and that were given up.",
+    ("webhook",),
+)  # fmt: skip
 
 RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING)
 LEDGER = (DISCOVERED, LINKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
 FEED = (FEEDS, POLLS, POLL_SECONDS, GAPS, SUBSCRIPTIONS)
 EVENTS = (STREAM, STREAM_BYTES, GROUP_LAG, GROUP_SECONDS, GROUP_PENDING)
-ALL = (*RQ, *LEDGER, DEAD, *FEED, *EVENTS)
+HOOKS = (WEBHOOKS, WEBHOOK_DELIVERED, WEBHOOK_FAILED, WEBHOOK_DEAD)
+ALL = (*RQ, *LEDGER, DEAD, *FEED, *EVENTS, *HOOKS)
 
 
 class RedisCollector(Collector):
@@ -144,6 +155,8 @@ class RedisCollector(Collector):
         yield DEAD.family([((), self._redis.zcard(self._keys.dead))])
         yield from self._feeds()
         yield from self._events()
+        hooks = Hooks(self._redis, self._keys)
+        yield from webhook_metrics([(hook, hooks.state(hook.id)) for hook in hooks.all()])
 
     def _events(self) -> Iterator[Metric]:
         yield STREAM.family([((), self._redis.xlen(self._keys.stream))])
@@ -164,7 +177,7 @@ class RedisCollector(Collector):
         yield from poll_metrics(tally.read(self._redis, self._keys))
         known = Subscriptions(self._redis, self._keys).of(ids)
         stand = Counter(one.state(now_ms) for one in known)
-        yield SUBSCRIPTIONS.family(((word,), stand[word]) for word in State)
+        yield SUBSCRIPTIONS.family(((one,), stand[one]) for one in HubState)
 
     def _rq(self) -> Iterator[Metric]:
         counts = rq_state.counts(self._redis, rq_state.queue_names(self._redis, self._keys))
@@ -202,6 +215,15 @@ def poll_metrics(counts: Mapping[str, int]) -> Iterator[Metric]:
     family.add_metric((), buckets, counts.get(tally.TOOK_MS, 0) / 1000)
     yield family
     yield GAPS.family([((), came.get(history.GAP, 0))])
+
+
+def webhook_metrics(hooks: Sequence[tuple[Hook, State]]) -> Iterator[Metric]:
+    """The metrics of the webhooks."""
+    stand = Counter(word(hook, state) for hook, state in hooks)
+    yield WEBHOOKS.family(((one,), stand[one]) for one in WORDS)
+    yield WEBHOOK_DELIVERED.family(((hook.id,), state.delivered) for hook, state in hooks)
+    yield WEBHOOK_FAILED.family(((hook.id,), state.failed) for hook, state in hooks)
+    yield WEBHOOK_DEAD.family(((hook.id,), state.dead) for hook, state in hooks)
 
 
 def imbalance(totals: Mapping[str, int]) -> int:

@@ -31,8 +31,9 @@ from rq.worker import SimpleWorker
 
 from jobs.keys import ARTICLE, Keys
 from jobs.tasks import Tasks, install
+from worker.dispatch import forget
 from worker.procs import die_with_parent, limit_memory
-from worker.queues import Queue
+from worker.queues import Queue, queue_for
 from worker.rqworker import PalmyraWorker, free_name
 
 HARD_LIMIT_S = 15.0
@@ -167,13 +168,8 @@ class Pool:
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, the pages shared with the children
         log.info("article_pool_ready", children=self._size, warm_s=round(time.monotonic() - started, 1))
-        redis = self._connect()
-        taken: set[str] = set()
-        for _ in range(self._size):
-            name = free_name(redis, self._keys, ARTICLE, frozenset(taken))
-            taken.add(name)
-            self.children.append(Child(name, Cell()))
-        self._tasks = self._make_tasks(redis, f"{self._keys.namespace}-pool")
+        self.children = [Child("", Cell()) for _ in range(self._size)]
+        self._tasks = self._make_tasks(self._connect(), f"{self._keys.namespace}-pool")
         while not self._stopping:
             self._watch()
             time.sleep(WATCH_EVERY_S)
@@ -191,6 +187,14 @@ class Pool:
                 self._start(child)
 
     def _start(self, child: Child) -> None:
+        # Each time: while Redis took no writes its name was free, and another pool may have taken it.
+        others = frozenset(one.name for one in self.children if one is not child)
+        try:
+            child.name = free_name(self._tasks.ledger.redis, self._keys, ARTICLE, others)
+        except RedisError as error:
+            log.warning("article_pool_waits_for_redis", error=str(error))
+            child.start_at = time.monotonic() + QUICK_DEATH_S
+            return
         child.cell.end()
         child.killed = ""
         child.started = time.monotonic()
@@ -243,6 +247,9 @@ class Pool:
                 self._tell(child, doing[2], doing[1], code)
 
     def _tell(self, child: Child, link_id: str, attempt: int, code: int) -> None:
+        # When the link ends here nobody else would for long: its job would show as running for two minutes.
+        queue = queue_for(self._keys, ARTICLE, self._tasks.ledger.redis)
+        forget(queue, self._keys.job(link_id, ARTICLE, attempt))
         if self._stopping:
             note = f"{child.name} had to stop and hands the link back"
             self._tasks.ledger.release(link_id, attempt, note)

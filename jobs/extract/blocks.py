@@ -17,9 +17,9 @@ _UNSEEN = frozenset((
 ))
 _INLINE = frozenset((
     "a", "abbr", "acronym", "amp-img", "b", "bdi", "bdo", "big", "br", "cite", "code", "data",
-    "del", "dfn", "em", "font", "i", "img", "ins", "kbd", "label", "mark", "picture", "q", "rt",
-    "ruby", "s", "samp", "small", "source", "span", "strike", "strong", "sub", "sup", "time", "tt",
-    "u", "var", "wbr",
+    "del", "dfn", "em", "font", "i", "img", "ins", "kbd", "label", "mark", "picture", "q", "rb", "rp",
+    "rt", "rtc", "ruby", "s", "samp", "small", "source", "span", "strike", "strong", "sub", "sup", "time",
+    "tt", "u", "var", "wbr",
 ))
 # fmt: on
 _BOLD = ("b", "strong")

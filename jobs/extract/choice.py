@@ -15,6 +15,7 @@ from trafilatura import bare_extraction
 from jobs.extract.agreement import Opinion, overlap
 from jobs.extract.blocks import Block, blocks, words_of
 from jobs.extract.features import LD, MAX_BLOCKS, NAMES, SUMMARY, Evidence, features
+from jobs.extract.feed_text import SAYS_NOTHING, FeedText, supported
 from jobs.extract.opinion import second_opinion
 from jobs.extract.page import Parsed
 from jobs.extract.plain import plain_lines
@@ -58,6 +59,9 @@ class Read:
     """Of the extractors asked, the first first."""
     agreement: float
     """Overlap of the first two, 0–1."""
+    body: Opinion | None = None
+    """The article's text as the page gives it to machines (JSON-LD), if it does."""
+    feed: FeedText = SAYS_NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +73,31 @@ class Chosen:
     """How far the blocks' probabilities are from even, by words, 0–1."""
 
 
-def read(page: Parsed, url: str | None, headline: str | None) -> Read:
+def read(page: Parsed, url: str | None, headline: str | None, feed: FeedText = SAYS_NOTHING) -> Read:
     """Ask the extractors, and look at each block. `headline` may be None."""
     texts = [extracted(_slim(page.tree), url, precise=True, fast=True), second_opinion(page.source)]
     first, second = Opinion.of(texts[0]), Opinion.of(texts[1])
     agreement = overlap(first, second)
+    if not texts[0]:
+        first = second  # who found nothing has no opinion
     third = first
     found = blocks(page.tree)
     disagree = agreement < AGREE or len(words_of(texts[0])) < FEW_WORDS
     if disagree and len(found) <= MAX_BLOCKS:
         texts.append(extracted(page.tree, url, precise=False, fast=False))
-        third = Opinion.of(texts[-1])
-    votes = {"extractor": first, "second": second, "third": third} | _publisher(page)
+        third = Opinion.of(texts[-1]) if texts[-1] else third
+    votes = {"extractor": first, "second": second, "third": third} | _publisher(page, feed)
     title = frozenset(word.casefold() for word in words_of(headline or ""))
-    return Read(found, features(found, Evidence(votes, title)), tuple(texts), agreement)
+    return Read(found, features(found, Evidence(votes, title)), tuple(texts), agreement, votes.get(LD), feed)
 
 
 def choose(page: Read) -> Chosen:
     """The blocks that are more likely the article's than not, in the page's order."""
     model = _model()
     alone = [model.probability(row) if row else 0.0 for row in page.rows]
-    odds = _together(page.blocks, alone)
+    heard = supported(page.blocks, alone, page.body)
+    heard = supported(page.blocks, heard, page.feed.content, is_whole=page.feed.is_whole)
+    odds = _together(page.blocks, heard)
     chosen = [block for block, p in zip(page.blocks, odds, strict=True) if p >= CHOSEN]
     asked = [(len(b.words), p) for b, p, row in zip(page.blocks, odds, page.rows, strict=True) if row]
     sure = sum(words * abs(2 * p - 1) for words, p in asked)
@@ -111,13 +119,13 @@ def _slim(tree: Any) -> Any:
     return slim
 
 
-def _publisher(page: Parsed) -> dict[str, Opinion]:
+def _publisher(page: Parsed, feed: FeedText) -> dict[str, Opinion]:
     """What the publisher itself gives as the article's text and summary."""
     votes = {}
-    body = page.ld.text("articleBody") or ""
+    body = page.ld.body
     if len(body.split()) >= MIN_LD_WORDS:
         votes[LD] = Opinion.of("\n".join(plain_lines(body)))
-    if summary := page.first("og:description", "description"):
+    if summary := page.first("og:description", "description") or feed.summary:
         votes[SUMMARY] = Opinion.of(summary)
     return votes
 

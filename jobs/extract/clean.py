@@ -32,6 +32,42 @@ _RELATED = re.compile(
     r"|читайте также)\W*",
     re.IGNORECASE,
 )
+# “Read more: Museum lends statues”: a pointer among the paragraphs. The colon tells it from a sentence.
+_POINTERS = r"""
+read (?:more|also|next|this)|(?:also|must) read|see also|more|watch(?: also)?|listen
+related(?: (?:story|article|news|coverage|video))?
+mehr zum thema|lesen sie (?:auch|dazu|mehr)|siehe auch
+lire aussi|à lire(?: aussi)?|voir aussi
+lea (?:también|además)|le puede interesar|ver también
+leia (?:também|mais)|veja também|leggi anche
+lees (?:ook|verder)|zie ook|les også|læs også|läs (?:också|även|mer)|lue myös
+czytaj (?:też|także|więcej)|zobacz (?:też|także)|čtěte (?:také|více)|читайте (?:также|ещё|еще)|читайте також
+"""
+_POINTER = re.compile(rf"\W*(?:{'|'.join(_POINTERS.split(chr(10))[1:-1])})\s?:\s?\S.*", re.IGNORECASE)
+MAX_POINTER_WORDS = 20
+# An invitation to the publisher's newsletter: it asks, and names the newsletter or where it comes in.
+_ASKING = r"""
+sign up|subscribe|register|join|get (?:the|all|our|your|more)
+anmelden|abonnieren|melden sie|abonnieren sie
+abonnez-vous|inscrivez-vous|suscr[ií]b[ea]|inscr[ií]b[ea]|inscreva-se|assine|iscriviti|abbonati
+meld je|schrijf je|abonneer|prenumerera|tilmeld|abonn[ée]r|meld deg
+"""
+_ASKS = re.compile(
+    r"(?:^\W*|[.!?:–—]\W+|\b(?:please|to|and|or|now|here|jetzt)\W+)"
+    rf"(?:{'|'.join(_ASKING.split(chr(10))[1:-1])})\b",
+    re.IGNORECASE,
+)
+_NAMES = r"""
+(?:our|[’']s|free|daily|weekly|the) (?:[\w’'-]+ ){0,3}newsletters?|newsletters? (?:here|now|today)
+your (?:e-?mail )?inbox
+newsletter (?:an|abonnieren)|(?:unseren|den|zum) (?:\S+ ){0,2}newsletter
+(?:notre|la|nos) (?:newsletter|infolettre)s?|(?:nuestr[oa]|al?|el) (?:bolet[ií]n|newsletter)
+(?:nossa|a) newsletter|(?:nostra|alla) newsletter|(?:onze|de) nieuwsbrief|(?:vårt|vores) nyhets?brev
+"""
+_NEWSLETTER = re.compile(rf"\b(?:{'|'.join(_NAMES.split(chr(10))[1:-1])})\b", re.IGNORECASE)
+MAX_INVITATION_WORDS = 45
+MAX_LINE = 1_000
+"""In characters: longer lines are neither."""
 MAX_TEASER_CHARS = 140
 """Longer lines are paragraphs, even after the title of a list of teasers."""
 
@@ -49,7 +85,14 @@ def clean(lines: list[str], headline: str | None) -> list[str]:
 
 
 def _is_noise(line: str) -> bool:
-    return bool(_ADVERT.fullmatch(line) or _FURNITURE.fullmatch(line))
+    if _ADVERT.fullmatch(line) or _FURNITURE.fullmatch(line):
+        return True
+    if len(line) > MAX_LINE:
+        return False
+    words = line.count(" ") + 1
+    if words <= MAX_POINTER_WORDS and _POINTER.fullmatch(line):
+        return True
+    return words <= MAX_INVITATION_WORDS and bool(_NEWSLETTER.search(line) and _ASKS.search(line))
 
 
 def _without_tail(lines: list[str]) -> list[str]:

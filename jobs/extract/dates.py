@@ -6,15 +6,16 @@ better than a wrong one.
 
 from __future__ import annotations
 
+import itertools
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from jobs.entry import Entry
 from jobs.extract.page import Parsed
 from jobs.extract.plain import plain
-from jobs.extract.shown_date import NOTHING_SHOWN, Shown, in_words
+from jobs.extract.shown_date import CHANGED, NOTHING_SHOWN, Shown, in_words, marks_change, month
 
 PUBLISHED_META = (
     "article:published_time", "article:published", "article:published:time", "og:article:published_time",
@@ -42,8 +43,28 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?(Z|[+-]\d\d:?\d\d)?)?")
-_IN_URL = re.compile(r"(?<!\d)((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_IN_URL = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)(?:[/-]?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)"
+    r"|/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])(?![\d-]))"
+)
+"""After slashes no hyphen follows: “/2024/05/16-new-officers” has a month."""
 
+_IN_URL_BY_NAME = re.compile(r"/((?:19|20)\d\d)/([a-z]{3,9})/(\d{1,2})(?=/)", re.IGNORECASE)
+SAME_INSTANT = ("Z", "+00:00")
+"""How a moment is written where its publisher's offset got lost."""
+CLOCK_STEP = timedelta(minutes=30)
+"""Offsets are multiples of it (but for Nepal's and two islands')."""
+BEHIND, AHEAD_OF_UTC = timedelta(hours=-10), timedelta(hours=13)
+"""Hawaii's and New Zealand's: what is farther off is more likely half a day of a clock without “pm”."""
+
+_ELSEWHERE = (
+    "ancestor::nav or ancestor::footer or ancestor::ul or ancestor::ol"
+    " or ancestor::header[not(ancestor::article or ancestor::main)]"
+    " or ancestor::*[contains(@class, 'comment') or contains(@id, 'comment')]"
+)
+_MARKED = re.compile(r"article|post|entry|blog|byline|publi|veröffentlicht|erschienen", re.IGNORECASE)
+MAX_ABOVE = 3
+MAX_LABEL_CHARS = 40
 _TIMES = (
     ".//time[(@itemprop='datePublished' or @pubdate) and @datetime]",
     ".//time[contains(@class, 'publish') and @datetime]",
@@ -121,6 +142,10 @@ def published(
     raw += [("html", value) for value in _times(page)]
     raw += [("html", value) for value in _marked(page)]
     raw += [("url", date_in_url(url)), ("text", shown.published)]
+    return _usable(raw, now_ms) or _usable([("html", value) for value in _lone_time(page)], now_ms)
+
+
+def _usable(raw: list[tuple[str, Any]], now_ms: int) -> list[tuple[str, str]]:
     found = ((origin, normalise(value, now_ms)) for origin, value in raw)
     return [(origin, value) for origin, value in found if value]
 
@@ -130,17 +155,36 @@ def modified(page: Parsed, entry: Entry, now_ms: int, shown: Shown = NOTHING_SHO
     raw: list[tuple[str, Any]] = [("json-ld", page.ld.text("dateModified"))]
     raw += [("meta", page.first(name)) for name in MODIFIED_META]
     raw += [("feed", entry.updated), ("text", shown.modified)]
-    found = ((origin, normalise(value, now_ms)) for origin, value in raw)
-    return [(origin, value) for origin, value in found if value]
+    return _usable(raw, now_ms)
 
 
-def most_precise(found: list[tuple[str, str]]) -> tuple[str, str] | None:
-    """The most trusted date; with the time of day of another piece of evidence where it lacks one."""
+def most_precise(found: list[tuple[str, str]], clock: str | None = None) -> tuple[str, str] | None:
+    """The most trusted date; with the time of day, or the publisher's offset, of who has it.
+
+    `clock`: day and time (``YYYY-MM-DDTHH:MM``) as readers see it, without an offset.
+    """
     if not found:
         return None
     first = found[0]
     timed = (pair for pair in found if len(pair[1]) > 10 and pair[1][:10] == first[1][:10])
-    return first if len(first[1]) > 10 else next(timed, first)
+    origin, value = first if len(first[1]) > 10 else next(timed, first)
+    if not value.endswith(SAME_INSTANT):
+        return origin, value
+    return origin, _local(value, [other for _, other in found], clock) or value
+
+
+def _local(value: str, others: list[str], clock: str | None) -> str | None:
+    """A moment that is given in UTC as its publisher's clock has it; None where nothing tells."""
+    moment = datetime.fromisoformat(value)
+    for other in others:
+        if len(other) > 10 and not other.endswith(SAME_INSTANT) and datetime.fromisoformat(other) == moment:
+            return other
+    if clock is None:
+        return None
+    ahead = datetime.fromisoformat(f"{clock}Z") - moment.replace(second=0, microsecond=0)
+    if not ahead or not BEHIND <= ahead <= AHEAD_OF_UTC or ahead % CLOCK_STEP:
+        return None  # the same, or the time of something else
+    return moment.astimezone(timezone(ahead)).isoformat()
 
 
 def conflict(found: list[tuple[str, str]]) -> bool:
@@ -155,10 +199,41 @@ def _times(page: Parsed) -> list[str]:
         for path in _TIMES:
             # An article inside the article is a teaser, unless it is the one with the headline.
             found = scope.xpath(f"({path})[not({_ASIDE})]")
-            own = [t for t in found if next(t.iterancestors("article", "main"), None) is scope]
+            own = [t for t in found if _is_own(t, scope) and not _is_change(t)]
             if own:
                 return [str(own[0].get("datetime"))]
     return []
+
+
+def _lone_time(page: Parsed) -> list[str]:
+    """The one time on a page that has no other, where something around it says that it is an article's."""
+    times = [t for t in page.tree.xpath(f"//time[@datetime][not({_ELSEWHERE})]") if not _is_change(t)]
+    if len({str(t.get("datetime"))[:10] for t in times}) != 1 or not _MARKED.search(_around(times[0])):
+        return []
+    return [str(times[0].get("datetime"))]
+
+
+def _around(element: Any) -> str:
+    """The names of the elements around one, and the words before it."""
+    above = itertools.islice(element.iterancestors(), MAX_ABOVE)
+    names = [f"{one.get('class') or ''} {one.get('id') or ''}" for one in (element, *above)]
+    before = element.getparent().getprevious()
+    return " ".join([*names, (before.text_content() if before is not None else "")[:MAX_LABEL_CHARS]])
+
+
+def _is_own(time: Any, scope: Any) -> bool:
+    return next(time.iterancestors("article", "main"), None) is scope
+
+
+def _is_change(time: Any) -> bool:
+    """Is a time element that of a change: by its markup, its words, or the label before it?"""
+    marked = marks_change(time)
+    if marked is not None:
+        return marked
+    before = time.getprevious()
+    label = (before.tail or before.text_content()) if before is not None else time.getparent().text
+    said = f"{(label or '')[-MAX_LABEL_CHARS:]} {time.text_content()[:MAX_LABEL_CHARS]}"
+    return bool(CHANGED.search(said))
 
 
 def _marked(page: Parsed) -> list[str]:
@@ -168,6 +243,11 @@ def _marked(page: Parsed) -> list[str]:
 
 
 def date_in_url(url: str | None) -> str | None:
-    """The date in a URL such as ``/2024/05/17/`` or ``-20240517``."""
-    match = _IN_URL.search((url or "").split("?")[0])
-    return "-".join(match.groups()) if match else None
+    """The date in a URL such as ``/2024/05/17/``, ``/2024/may/17/`` or ``-20240517``."""
+    path = (url or "").split("?")[0]
+    if match := _IN_URL.search(path):
+        return "-".join(part for part in match.groups() if part)
+    if match := _IN_URL_BY_NAME.search(path):
+        number = month(match[2], "en")
+        return f"{match[1]}-{number:02}-{int(match[3]):02}" if number else None
+    return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from jobs.entry import Image
 from jobs.errors import Reason
+from jobs.evidence import NOTHING_SAID, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,7 @@ class Draft:
     """What the page calls itself, as it has it: what recurs in the titles of its site is no headline."""
     skip: Reason | None = None
     """Why this is not to be published; the rest is what was found all the same."""
+    evidence: Evidence = NOTHING_SAID
+    """What the page says of itself beside the article."""
     took_ms: int = 0
     """What the extraction took."""

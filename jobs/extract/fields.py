@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from jobs.entry import Entry, Image
 from jobs.errors import Permanent
@@ -22,15 +23,31 @@ MAX_TAGS = 30
 MAX_TAG_CHARS = 80
 MAX_IMAGES = 10
 
-# What content systems call “none”, and the names of the front page.
+# What content systems call “none” in many languages, and the names of the front page and of all articles.
 _NO_SECTION = frozenset(
     {
-        "uncategorized", "uncategorised", "unkategorisiert", "allgemein", "non classé", "sin categoría",
-        "sin categoria", "senza categoria", "sem categoria", "geen categorie", "home", "homepage",
-        "startseite", "accueil", "inicio", "front page", "n/a", "none", "null", "default", "general", "news",
-        "article", "articles", "post", "posts", "blog",
+        "uncategorized", "uncategorised", "no category", "not categorized", "unkategorisiert",
+        "ohne kategorie", "nicht kategorisiert", "allgemein", "non classé", "non classée",
+        "non catégorisé", "sans catégorie", "sin categoría", "sin categoria", "sin categorizar",
+        "sin clasificar", "senza categoria", "non categorizzato", "sem categoria", "não categorizado",
+        "geen categorie", "niet gecategoriseerd", "ongecategoriseerd", "ikke kategoriseret",
+        "ikke-kategoriseret", "ukategoriseret", "ukategorisert", "okategoriserad", "okategoriserade",
+        "luokittelematon", "bez kategorii", "brak kategorii", "nezařazené", "nezaradené",
+        "kategorizálatlan", "fără categorie", "necategorizat", "kategorisiz", "genel", "без рубрики",
+        "без категории", "без категорії", "некатегоризирани", "χωρίς κατηγορία", "nekategorizirano",
+        "nekategorisano", "nerazvrščeno", "sense categoria", "未分类", "未分類", "미분류", "chưa phân loại",
+        "chưa được phân loại", "tanpa kategori", "tak berkategori", "غير مصنف", "ללא קטגוריה",
+        "अवर्गीकृत", "home", "homepage", "home page", "startseite", "accueil", "inicio", "início",
+        "forside", "strona główna", "главная", "front page", "n/a", "none", "null", "undefined",
+        "default", "general", "other", "news", "latest", "latest news", "breaking news", "top news",
+        "top stories", "headlines", "featured", "nachrichten", "actualités", "noticias", "notícias",
+        "notizie", "nyheter", "nyheder", "ニュース", "article", "articles", "post", "posts", "blog", "root",
+        "index",
     }
 )  # fmt: skip
+# Pages of one article have these after its path.
+_SAME_PAGE = re.compile(r"amp(?:\.html)?|print|all|\d{1,2}", re.IGNORECASE)
+_AMP = re.compile(r"(?:^|[/.])amp(?:$|[/.])", re.IGNORECASE)
 
 
 def first(candidates: Iterable[tuple[str, Value | None]]) -> Found[Value]:
@@ -68,7 +85,8 @@ def section(page: Parsed) -> Found[str]:
     names = ("article:section", "parsely-section")
     raw += [("meta", value) for name in names for value in page.meta.get(name, ())]
     cleaned = ((origin, plain(value, MAX_TAG_CHARS)) for origin, value in raw)
-    return first((o, text) for o, text in cleaned if text and text.casefold() not in _NO_SECTION)
+    own = (site_name(page) or ("", ""))[1]
+    return first((o, t) for o, t in cleaned if t and t.casefold() not in _NO_SECTION and not same(t, own))
 
 
 def tags(page: Parsed, entry: Entry) -> Found[tuple[str, ...]]:
@@ -136,21 +154,52 @@ def _figures(page: Parsed) -> list[Image]:
 
 
 def canonical(page: Parsed, final_url: str | None) -> Found[str]:
-    """The page's own URL, believed only on the registrable domain that answered, and never the front page."""
+    """The page's own URL, believed where it makes sense: on its own host rather than elsewhere on its domain.
+
+    Never believed: another registrable domain, another host where the page has another name, the front page,
+    a directory above the page (which all its articles would share), an AMP page of one that is none.
+    """
     if final_url is None:
         return None
-    for value in (page.link("canonical"), page.absolute(page.first("og:url"))):
-        if value and _believable(value, final_url):
-            return "meta", value
-    return None
+    said = (page.link("canonical"), page.absolute(page.first("og:url")))
+    believed = [url for url in said if url and _believable(url, final_url)]
+    url = next((url for url in believed if _host(url) == _host(final_url)), None) or next(
+        iter(believed), None
+    )
+    return ("meta", url) if url else None
 
 
 def _believable(candidate: str, final_url: str) -> bool:
     try:
+        there, here = split(candidate), split(final_url)
         same_site = domain(candidate) == domain(final_url)
-        return same_site and (split(candidate).target != "/" or split(final_url).target == "/")
     except Permanent:  # not a usable URL
         return False
+    if not same_site or (there.target == "/" and here.target != "/"):
+        return False
+    elsewhere = _host(candidate) != _host(final_url) and _slug(there.target) != _slug(here.target)
+    to_amp = _AMP.search(candidate) and not _AMP.search(final_url)
+    return not (elsewhere or to_amp or _is_above(there.target, here.target))
+
+
+def _slug(target: str) -> str:
+    """The last part of a path that names something."""
+    parts = [part for part in target.split("?")[0].split("/") if part and not _SAME_PAGE.fullmatch(part)]
+    return parts[-1].split(".")[0].casefold() if parts else ""
+
+
+def _is_above(there: str, here: str) -> bool:
+    """Is one path the directory of another? Not where only “amp” or the number of a page goes."""
+    above, below = (target.split("?")[0].strip("/").split("/") for target in (there, here))
+    rest = below[len(above) :]
+    asks = "?" in there  # a page of its own that is told by its query
+    return (
+        below[: len(above)] == above and bool(rest) and not asks and not all(map(_SAME_PAGE.fullmatch, rest))
+    )
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
 def access(page: Parsed) -> Found[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
+from math import prod
 
 from jobs.entry import Entry
 from jobs.errors import Outcome, Permanent, Reason
@@ -12,19 +13,16 @@ from jobs.extract.draft import Draft
 from jobs.extract.headline import Learned
 from jobs.extract.pipeline import extract
 from jobs.extract.plain import letters
+from jobs.extract.quality import FROM_FEED, WEIGHTS
 from jobs.feed_content import is_whole, without_footer
 from jobs.page import Page
 from jobs.visible import visible_words
 from jobs.words import count_words
 
-FROM_FEED = "from_feed"
-"""The issue that every such article has."""
 CLEARLY_SHORTER = 0.7
 """A page's text of less than this share of the feed's words may be only its beginning …"""
 CONTAINED = 0.8
 """… and is, if this share of its runs of three words stands in the feed's, too."""
-SCORE = 0.9
-"""What it leaves of the score: nobody has compared it with a page."""
 
 # Tags of the page around it, which would keep the content from being read as one.
 _STRUCTURE = re.compile(r"</?(?:html|head|body|main|article)(?=[\s>/])[^<>]*+>", re.I)
@@ -95,7 +93,7 @@ def _better(draft: Draft, feed: Draft) -> Draft:
         language=feed.language or draft.language,
         headline=draft.headline if not draft.skip else feed.headline or draft.headline,
         issues=tuple(dict.fromkeys([*feed.issues, *kept])),
-        score=feed.score,
+        score=round(feed.score * prod(WEIGHTS.get(issue, 1.0) for issue in kept), 3),
         provenance={**draft.provenance, "text": "feed"},
         skip=None,
     )
@@ -111,7 +109,7 @@ def _from_feed(entry: Entry, url: str) -> Draft:
         text=text,
         word_count=count_words(text),
         issues=(*draft.issues, FROM_FEED),
-        score=round(draft.score * SCORE, 3),
+        score=round(draft.score * WEIGHTS[FROM_FEED], 3),
         provenance=origins,
         skip=None if text else Reason.NO_TEXT,
     )

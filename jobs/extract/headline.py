@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from jobs.entry import Entry
 from jobs.extract.page import Parsed
@@ -17,6 +18,8 @@ _SEPARATOR = re.compile(r"\s+[–—·•«‹›:~-]\s+|\s*[|｜»]\s*")
 _LABEL_AT_END = re.compile(
     r"\s*[\[(](?:watch|video|photos?|pictures|updated?|live|gallery|listen)[\])]$", re.I
 )
+_OF_THE_SITE = re.compile(r"^(?:our|the)\s+", re.I)  # “Our Blog”
+_BARS = frozenset("|｜»·•›")
 MAX_HEADLINE = 400
 MAX_SITE_WORDS = 5
 MAX_KICKER_WORDS = 3
@@ -26,6 +29,10 @@ MIN_LETTERS = 15
 """A shorter heading may be a part of any headline."""
 ALIKE = 0.3
 """The share of its words that a heading must have in common with what else may be the headline."""
+NEARLY_AS_MUCH = 0.6
+"""Of the likeness of the best; then the first heading is taken, since others head what comes after."""
+THE_SAME = 0.7
+"""A heading of lower rank must be this much alike."""
 
 
 MIN_LEFT_WORDS = 3
@@ -52,7 +59,7 @@ class Candidate:
 
 
 # What readers see counts most; a page's own descriptions of itself are often written for search engines.
-_H1, _DESCRIBED, _TITLE = 2.0, 1.0, 0.5
+_SEEN, _H1, _DESCRIBED, _TITLE = 4.0, 2.0, 1.0, 0.5
 
 
 def headline(
@@ -63,28 +70,95 @@ def headline(
     The candidates with the same letters are weighed together; at a tie the most trusted wins. What other
     articles of the site are called, too, is taken only where there is nothing else.
     """
-
-    def cleaned(value: str | None) -> str | None:
-        text = plain(value, MAX_HEADLINE)
-        return _LABEL_AT_END.sub("", without_site(text, site_name, domain, learned)) if text else None
-
+    site = _Site(site_name, domain, sections(page), learned)
     described = [
         Candidate(origin, text, weight)
         for origin, value, weight in _described(page, entry)
-        if (text := cleaned(value)) and not _is_site(text, site_name, domain)
-    ]
-    headings = [
-        text
-        for h1 in _headings(page)
-        if (text := cleaned(h1.text_content())) and not same(text, site_name or "")
+        if (text := site.without(value)) and not _is_site(text, site_name, domain)
     ]
     if learned:
-        is_label = learned.is_label
-        described = [c for c in described if not is_label(c.text)] or described
-        headings = [text for text in headings if not is_label(text)]
-    shown = shown_headline(headings, [candidate.text for candidate in described])
-    candidates = [Candidate("html", shown, _H1)] if shown else []
-    return heaviest([*candidates, *described])
+        described = [c for c in described if not learned.is_label(c.text)] or described
+    others = [candidate.text for candidate in described]
+    of_site = _rests(page, others)
+    headings = [h for h in site.headings(_headings(page)) if letters(h.text) not in of_site]
+    shown = shown_headline(headings, others)
+    if shown is None or (others and likeness(shown.text, others) < ALIKE):
+        above = _subheadings(page, until=headings[0].element if shown else None)
+        all_lower = site.headings(_subheadings(page)) if shown else []
+        shown = _lower(site.headings(above), others) or _titled(all_lower, others) or shown
+    return heaviest([*([shown] if shown else []), *described])
+
+
+def _rests(page: Parsed, others: list[str]) -> frozenset[str]:
+    """What the page's title has beside another candidate, as letters: the site's name, whatever it is."""
+    whole = letters(page.tree.findtext(".//head/title") or "")
+    known = (spelled for other in others if (spelled := letters(other)) != whole)
+    return frozenset(
+        r for one in known for r in (whole.removeprefix(one), whole.removesuffix(one)) if r != whole
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading as readers see it, without the site's name."""
+
+    text: str
+    element: Any
+    """An lxml element."""
+    short: str | None = None
+    """Without what stands before it in an element of its own (“Opinion”, a kicker), where that is so."""
+
+
+def _after_kicker(element: Any) -> str | None:
+    while len(element) == 1 and not (element.text or "").strip() and not (element[0].tail or "").strip():
+        element = element[0]  # one around both
+    first = element[0] if len(element) else None
+    if first is None or (element.text or "").strip() or len(first.text_content().split()) > MAX_KICKER_WORDS:
+        return None
+    whole, kicker = " ".join(element.text_content().split()), " ".join(first.text_content().split())
+    return whole.removeprefix(kicker).strip() if kicker else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """What of a page's titles is its site's: goes from a title, or is a heading that is none."""
+
+    name: str | None
+    domain: str | None
+    filed_under: frozenset[str]
+    learned: Learned | None
+
+    def without(self, title: str | None) -> str | None:
+        """A title as plain text, without the site's name and the like; None where nothing is left."""
+        text = plain(title, MAX_HEADLINE)
+        short = without_site(text, self.name, self.domain, self.learned, self.filed_under) if text else ""
+        return _LABEL_AT_END.sub("", short) or None
+
+    def headings(self, elements: Iterable[Any]) -> list[Heading]:
+        """Those that may be the headline."""
+        found = (
+            Heading(text, element, self.without(_after_kicker(element)))
+            for element in elements
+            if (text := self.without(element.text_content()))
+        )
+        return [heading for heading in found if not self._is_label(heading.text)]
+
+    def _is_label(self, text: str) -> bool:
+        spelled = letters(_OF_THE_SITE.sub("", text))
+        section = spelled in self.filed_under and len(text.split()) <= MAX_KICKER_WORDS
+        known = self.learned is not None and self.learned.is_label(text)
+        return known or section or spelled in (letters(self.name or ""), _host(self.domain))
+
+
+def sections(page: Parsed) -> frozenset[str]:
+    """What the page is filed under, as letters: its declared sections and the directories of its URL."""
+    try:
+        path = urlsplit(page.base or "").path
+    except ValueError:
+        path = ""
+    named = [*page.ld.strings("articleSection"), *page.meta.get("article:section", ())]
+    found = (letters(name) for name in (*path.strip("/").split("/")[:-1], *named))
+    return frozenset(name for name in found if len(name) > 2 and not name.isdigit())
 
 
 def heaviest(candidates: list[Candidate]) -> tuple[str, str] | None:
@@ -99,17 +173,35 @@ def heaviest(candidates: list[Candidate]) -> tuple[str, str] | None:
     return best.origin, best.text
 
 
-def shown_headline(headings: list[str], others: list[str]) -> str | None:
+def shown_headline(headings: list[Heading], others: list[str]) -> Candidate | None:
     """The page's heading that is its headline, as far as `others` (what else may be it) tell, or None.
 
-    Words before it (“Opinion”, a kicker) go where another candidate has the headline without them.
+    A kicker before it goes where another candidate has the headline without it.
     """
-    if not others:
-        return headings[0] if len(headings) == 1 else None
-    alike, best = max(((likeness(text, others), text) for text in headings), default=(0.0, ""))
-    if alike < ALIKE and len(headings) != 1:
-        return None
-    return next((other for other in others if _is_without_kicker(other, best)), best) or None
+    alike = [(likeness(heading.text, others), heading) for heading in headings]
+    most = max((one for one, _ in alike), default=0.0)
+    if most < ALIKE:
+        return Candidate("html", headings[0].text, _H1) if len(headings) == 1 else None
+    heading = next(one for share, one in alike if share >= max(ALIKE, NEARLY_AS_MUCH * most))
+    text, short = heading.text, heading.short
+    if short and any(same(short, other) for other in others):
+        text = short
+    is_part = any(_has_kicker(other, text) for other in others)
+    return Candidate("html", text, _H1 if is_part else _SEEN)
+
+
+def _lower(subheadings: list[Heading], others: list[str]) -> Candidate | None:
+    """A heading of lower rank that is the headline all the same, where no h1 is."""
+    found = next((h.text for h in subheadings if likeness(h.text, others) >= THE_SAME), None)
+    return Candidate("html", found, _H1) if found else None
+
+
+def _titled(subheadings: list[Heading], others: list[str]) -> Candidate | None:
+    """One below an h1 of other words that stands in the page's title word for word."""
+    known = [letters(other) for other in others]
+    spelled = ((heading.text, letters(heading.text)) for heading in subheadings)
+    found = next((t for t, one in spelled if len(one) > MIN_LETTERS and any(one in k for k in known)), None)
+    return Candidate("html", found, _H1) if found else None
 
 
 def likeness(text: str, others: list[str]) -> float:
@@ -124,32 +216,40 @@ def _words(text: str) -> set[str]:
     return found if len(found) > 1 else set(letters(text))
 
 
-def _is_without_kicker(other: str, heading: str) -> bool:
-    whole, short = letters(heading), letters(other)
-    left_out = len(heading.split()) - len(other.split())
-    return (
-        len(short) > MIN_LETTERS
-        and whole != short
-        and whole.endswith(short)
-        and 0 < left_out <= MAX_KICKER_WORDS
-    )
+def _has_kicker(other: str, heading: str) -> bool:
+    """“Kenya: A bridge for all” where readers see “A bridge for all”: then it goes by who else has it."""
+    before = other.removesuffix(heading)
+    return before != other and before.rstrip().endswith(":")
 
 
 def without_site(
-    title: str, site_name: str | None, domain: str | None, learned: Learned | None = None
+    title: str,
+    site_name: str | None,
+    domain: str | None,
+    learned: Learned | None = None,
+    filed_under: frozenset[str] = frozenset(),
 ) -> str:
-    """A title without the site's name, or what else its titles share, before or after a separator."""
-    parts = [(match.start(), match.end()) for match in _SEPARATOR.finditer(title)]
+    """A title without the site's name, its section (one of `filed_under`), or what else its titles share.
+
+    They go before or after a separator; a section that is set off by a dash before the rest may be its topic.
+    """
+    parts = list(_SEPARATOR.finditer(title))
     if not parts:
         return title
-    (first_start, first_end), (last_start, last_end) = parts[0], parts[-1]
-    for part, rest in (
-        (title[last_end:], title[:last_start].rstrip()),
-        (title[:first_start], title[first_end:].lstrip()),
+    first, last = parts[0], parts[-1]
+    for part, rest, separator in (
+        (title[last.end() :], title[: last.start()].rstrip(), "|"),
+        (title[: first.start()], title[first.end() :].lstrip(), first[0].strip()),
     ):
-        if _is_site(part, site_name, domain) or (learned and _is_shared(part, rest, learned)):
-            return without_site(rest, site_name, domain, learned) or title
+        is_section = separator in _BARS and _is_section(part, rest, filed_under)
+        if is_section or _is_site(part, site_name, domain) or (learned and _is_shared(part, rest, learned)):
+            return without_site(rest, site_name, domain, learned, filed_under) or title
     return title
+
+
+def _is_section(part: str, rest: str, filed_under: frozenset[str]) -> bool:
+    short = len(part.split()) <= MAX_KICKER_WORDS and len(letters(rest)) >= MIN_LETTERS
+    return short and letters(part) in filed_under
 
 
 def _is_shared(part: str, rest: str, learned: Learned) -> bool:
@@ -170,13 +270,18 @@ def titles(page: Parsed) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for value in raw if (text := plain(value, MAX_HEADLINE))))
 
 
+def _host(domain: str | None) -> str:
+    """The letters of a domain without its ending."""
+    return letters((domain or "").split(".")[0])
+
+
 def _is_site(part: str, site_name: str | None, domain: str | None) -> bool:
     """Is this the site's name, or does it hold its domain's or is held by it (“Novus Light Today”)?"""
     if not part or len(part.split()) > MAX_SITE_WORDS:
         return False
     if site_name and same(part, site_name):
         return True
-    own, host = letters(part).removeprefix("the"), letters((domain or "").split(".")[0])
+    own, host = letters(part).removeprefix("the"), _host(domain)
     if own in (host, letters(domain or "")):
         return len(own) > 2
     return min(len(own), len(host)) > 3 and (own in host or host in own)
@@ -201,11 +306,17 @@ def _headings(page: Parsed) -> list[Any]:
     return list(dict.fromkeys([*scoped, *page.tree.findall(".//h1")]))[:MAX_H1]
 
 
+def _subheadings(page: Parsed, until: Any = None) -> list[Any]:
+    """The first headings of lower rank, those before an h1 if one is given."""
+    found = itertools.takewhile(lambda element: element is not until, page.tree.iter("h1", "h2", "h3"))
+    return list(itertools.islice((element for element in found if element.tag != "h1"), MAX_H1))
+
+
 def heading_of(page: Parsed, text: str | None) -> Any | None:
     """The element in which readers see the headline, or None."""
     first, spelled = _headings(page), letters(text or "")
     if spelled:
-        for element in (*first, *itertools.islice(page.tree.iter("h2", "h3"), MAX_H1)):
+        for element in (*first, *_subheadings(page)):
             seen = letters(element.text_content())
             if seen and (spelled in seen or (len(seen) > MIN_LETTERS and seen in spelled)):
                 return element

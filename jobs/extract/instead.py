@@ -1,4 +1,4 @@
-"""What a page is instead of an article: an error page with status 200, a wall, a challenge."""
+"""What a page is instead of an article: an error page with status 200, a wall, a list, a video."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ TEASERS_WORDS = 400
 """The same where it lists other articles as well."""
 LOGIN_WORDS = 30
 """What little beside a login may be taken for text: a short item has more."""
+MEDIA_WORDS = 80
+"""A description of what is shown is shorter, an article longer."""
+MEDIA_TYPES = frozenset(("videoobject", "audioobject", "videogallery", "imagegallery", "mediagallery"))
+"""https://schema.org/MediaObject and https://schema.org/MediaGallery, as far as pages are about one."""
 FORM_BYTES = 512 * 1024
 """Larger pages are not looked at for forms."""
 
@@ -32,12 +36,12 @@ _LOGIN_FORM = "boolean(//form//input[@type='password'])"
 
 def marked(draft: Draft, page: Parsed, body: bytes) -> Draft:
     """The draft with what the page is instead of an article, if it is: as `skip` and as the first issue."""
-    if draft.skip not in (None, Reason.NO_TEXT):
+    if draft.skip not in (None, Reason.NO_TEXT, Reason.LISTING_PAGE):
         return draft
-    reason = _reason(draft, page, body)
-    if reason is None:
+    reason = _reason(draft, page, body) or draft.skip
+    if reason is None or reason is Reason.NO_TEXT:
         return draft
-    others = (issue for issue in draft.issues if issue != Reason.NO_TEXT)
+    others = (issue for issue in draft.issues if issue not in (Reason.NO_TEXT, reason))
     return replace(draft, skip=reason, issues=(reason.value, *others), score=0.0)
 
 
@@ -49,7 +53,17 @@ def _reason(draft: Draft, page: Parsed, body: bytes) -> Reason | None:
             return Reason.SOFT_NOT_FOUND
         if form := _form(page, draft.word_count, body):
             return form
-    return Reason.PAYWALL if draft.access == "paywall" and not draft.text else None
+    if draft.access == "paywall" and not draft.text:
+        return Reason.PAYWALL
+    return Reason.MEDIA_PAGE if draft.word_count < MEDIA_WORDS and _is_media(page) else None
+
+
+def _is_media(page: Parsed) -> bool:
+    """Does the page say that it is there for a video, sound or pictures, and nothing of an article?"""
+    kind = (page.first("og:type") or "").casefold()
+    if page.ld.own_article or kind.startswith("article"):
+        return False
+    return kind.startswith(("video", "music")) or bool(MEDIA_TYPES & page.ld.kinds)
 
 
 def _is_error(page: Parsed, word_count: int) -> bool:

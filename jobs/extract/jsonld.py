@@ -35,11 +35,34 @@ class Described:
     """The article object, ``{}`` if there is none."""
     page: dict[str, Any] = field(default_factory=dict)
     """The object of the page that holds it, or of a recipe, review or episode; ``{}`` if there is none."""
+    named: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """``@id`` → the object with a name that others refer to by it."""
+    kinds: frozenset[str] = frozenset()
+    """Types of what describes the page itself, in lower case: not of what it lists."""
+    updates: tuple[dict[str, Any], ...] = ()
+    """A live blog's entries, in the order they are given."""
+    own_article: bool = False
+    """Is an article among that? `article` may be one of a list of others."""
+
+    def people(self, *properties: str) -> list[Any]:
+        """The values of properties of the article: strings or objects, what they only refer to resolved."""
+        values = [value for name in properties for value in listed(self.article.get(name))]
+        return [self._resolved(value) if isinstance(value, dict) else value for value in values]
+
+    def _resolved(self, value: dict[str, Any]) -> dict[str, Any]:
+        known = self.named.get(str(value.get("@id")), {})
+        return value if value.get("name") else known
 
     @property
     def is_live(self) -> bool:
         """Is it a live blog?"""
-        return any("liveblog" in str(kind).casefold() for kind in listed(self.article.get("@type")))
+        return any("liveblog" in kind for kind in (*self.kinds, *_types(self.article)))
+
+    @property
+    def body(self) -> str:
+        """The article's text as its publisher gives it, a live blog's entries by lines; ``""`` if none."""
+        parts = [one.get(name) for one in self.updates[:MAX_OBJECTS] for name in ("headline", "articleBody")]
+        return "\n".join(part for part in (self.text("articleBody"), *parts) if isinstance(part, str))
 
     def text(self, *names: str) -> str | None:
         """The first of the properties that is a string, or an object with a name."""
@@ -70,16 +93,25 @@ def described(scripts: list[str]) -> Described:
     """The page's main article out of the contents of its JSON-LD scripts."""
     found: list[dict[str, Any]] = []
     pages: list[dict[str, Any]] = []
+    named: dict[str, dict[str, Any]] = {}
+    own: list[dict[str, Any]] = []
     total = 0
     for script in scripts:
         total += len(script)
         if len(script) <= MAX_SCRIPT_CHARS and total <= MAX_TOTAL_CHARS:
-            objects = list(_objects(_parse(script), MAX_LEVELS))
+            parsed = _parse(script)
+            objects = list(_objects(parsed, MAX_LEVELS))
             found += [o for o in objects if _is_article(o)]
+            own += list(_own(parsed))[:MAX_OBJECTS]
+            named |= {str(o["@id"]): o for o in objects[:MAX_OBJECTS] if o.get("@id") and o.get("name")}
             pages += [o for o in objects if _PAGE_TYPES & set(_types(o)) and o.get("datePublished")]
     # An index of other articles is described alike: the page's own has most to say about itself.
     main = max(found[:MAX_OBJECTS], key=_weight, default={})
-    return Described(main, pages[0] if pages else {})
+    kinds = frozenset(kind for one in own for kind in _types(one))
+    updates = (entry for one in own for entry in listed(one.get("liveBlogUpdate")) if isinstance(entry, dict))
+    return Described(
+        main, pages[0] if pages else {}, named, kinds, tuple(updates), any(map(_is_article, own))
+    )
 
 
 def _parse(script: str) -> Any:
@@ -102,6 +134,15 @@ def _objects(value: Any, levels: int) -> Iterator[dict[str, Any]]:
                 yield from _objects(item.get(name), levels - 1)
         elif isinstance(item, list):
             yield from _objects(item, levels - 1)
+
+
+def _own(value: Any) -> Iterator[dict[str, Any]]:
+    """What describes the page itself: the outermost objects and their main entity."""
+    for item in listed(value):
+        if isinstance(item, dict):
+            yield item
+            for name in ("@graph", "mainEntity"):
+                yield from (one for one in listed(item.get(name)) if isinstance(one, dict))
 
 
 def _is_article(candidate: dict[str, Any]) -> bool:

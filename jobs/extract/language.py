@@ -8,7 +8,7 @@ import py3langid
 
 MIN_LETTERS = 120
 """Under this the identifier guesses; declarations are right more often."""
-MAX_CHARS = 4_000
+MAX_CHARS = 2_000
 """The beginning tells; the rest costs time."""
 
 _OLD_CODES = {"iw": "he", "in": "id", "ji": "yi"}

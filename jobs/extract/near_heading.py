@@ -14,14 +14,16 @@ MAX_LINE_WORDS = 14
 MAX_LINE_CHARS = 120
 MAX_PIECES = 60
 LONG_PIECES = 2
-"""So many pieces of running text after the headline: the article has begun."""
+"""So many pieces of running text in paragraphs after the headline: the article has begun."""
+LONG_ELSEWHERE = 0.5
+"""What such a piece in another element counts: it may be a standfirst."""
 MAX_BEFORE = 4
 """Pieces of text before the headline that are looked at."""
 MAX_LEVELS = 3
 """How far above the headline its block may begin."""
 
 _SILENT = frozenset({"script", "style", "noscript", "template", "option", "textarea"})
-_ASIDE = frozenset({"nav", "aside", "footer", "form"})
+_ASIDE = frozenset({"nav", "aside", "footer", "form", "figcaption"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,17 @@ def is_line(text: str) -> bool:
 
 def after(heading: Any) -> Iterator[Piece]:
     """The pieces of text after an element, in order, as far as the article's text has not begun."""
-    long_ones = 0
+    long_ones = 0.0
     for number, piece in enumerate(_after(heading)):
         if number >= MAX_PIECES or long_ones >= LONG_PIECES:
             return
-        long_ones += not is_line(piece.text)
+        if not is_line(piece.text):
+            long_ones += 1 if _in_paragraph(piece.element) else LONG_ELSEWHERE
         yield piece
+
+
+def _in_paragraph(element: Any) -> bool:
+    return element is not None and "p" in (element.tag, getattr(element.getparent(), "tag", None))
 
 
 def before(heading: Any) -> list[Piece]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -12,11 +13,14 @@ import lxml.html
 from trafilatura.utils import repair_faulty_html
 
 from jobs.errors import Permanent, Reason
+from jobs.evidence import Evidence
 from jobs.extract import jsonld
 from jobs.extract.limits import MAX_DEPTH
 
 _JSON_LD = ".//script[@type='application/ld+json']"
 MAX_META_CHARS = 4_000
+MAX_SCOPES = 20
+"""Headings whose ancestors are asked; a page with more does not mean headlines by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,18 @@ class Parsed:
 
     def within_article(self) -> Iterator[Any]:
         """What may hold the article: each ``article`` or ``main`` with an ``h1``, outermost first."""
-        yield from self.tree.xpath("(//*[self::article or self::main][.//h1])[position() <= 20]")
+        seen = set()
+        for h1 in islice(self.tree.iter("h1"), MAX_SCOPES):
+            above = [element for element in h1.iterancestors("article", "main") if element not in seen]
+            seen.update(above)
+            yield from reversed(above)
+
+
+def evidence_of(page: Parsed) -> Evidence:
+    """What the page says of itself, for those who read more out of it."""
+    links = page.tree.xpath("(//*[(self::link or self::a) and contains(@rel, 'license')])[position() <= 5]")
+    urls = (page.absolute(e.get("href")) for e in links if "license" in e.get("rel").lower().split())
+    return Evidence(page.meta, page.ld.article, tuple(url for url in urls if url))
 
 
 def parse(text: str, url: str | None) -> Parsed:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from jobs.entry import Entry
 from jobs.errors import Permanent, Reason
-from jobs.extract import authors, dates, fields, instead, language, limits, quality
-from jobs.extract.agency import credited_in
+from jobs.extract import agency, authors, dates, fields, instead, language, limits, quality
 from jobs.extract.authors import Byline
 from jobs.extract.decode import decode
 from jobs.extract.draft import Draft
+from jobs.extract.feed_text import feed_text
 from jobs.extract.fields import Found
 from jobs.extract.headline import Learned, heading_of, headline, titles
-from jobs.extract.page import Parsed, parse
+from jobs.extract.page import Parsed, evidence_of, parse
 from jobs.extract.shown_date import NOTHING_SHOWN, Shown, shown
-from jobs.extract.text import article_text
+from jobs.extract.text import ArticleText, article_text
 from jobs.urls import domain
 from jobs.words import count_words
 
@@ -66,7 +67,7 @@ def _metadata(
     heading = heading_of(page, title[1] if title else None)
     seen = _shown_dates(page, heading, entry)
     dated = dates.published(page, entry, url, now_ms, seen)
-    first_date = dates.most_precise(dated)
+    first_date = dates.most_precise(dated, seen.clock)
     found: dict[str, Any] = {
         "site_name": named,
         "headline": title,
@@ -90,16 +91,29 @@ def _shown_dates(page: Parsed, heading: Any | None, entry: Entry) -> Shown:
 
 
 def _byline(page: Parsed, entry: Entry, site: str | None, heading: Any | None) -> dict[str, Found[Any]]:
-    """Authors and agency, from the sources up to the first that names an author."""
+    """Authors and agency, from the sources up to the first that names an author in full."""
+    own = (site, page.ld.text("publisher"), _domain(page.base), (_domain(page.base) or "").split(".")[0])
     lines: list[tuple[str, Byline]] = []
     for origin, values in authors.sources(page, entry, heading):
-        lines.append((origin, authors.byline(values, site)))
-        if lines[-1][1].authors:
+        lines.append((origin, authors.byline(values, *own)))
+        if lines[-1][1].is_whole:
             break
+    else:
+        if not any(line.authors or line.groups or line.own or line.agency for _, line in lines):
+            lines.append(("html", Byline(authors.byline(authors.guessed(page), *own).authors)))
+    lines.append(("json-ld", authors.byline(authors.organisations(page.ld), *own)))
     return {
-        "authors": fields.first((origin, line.authors) for origin, line in lines),
-        "agency": fields.first((origin, line.agency) for origin, line in lines),
+        "authors": fields.first(_signed(lines, page)),
+        "agency": fields.first((origin, line.agency) for origin, line in lines) or agency.declared(page),
     }
+
+
+def _signed(lines: list[tuple[str, Byline]], page: Parsed) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Persons by their full names, else by what there is of them; then a person's own site; then groups."""
+    yield from ((origin, line.authors) for origin, line in lines if line.is_whole)
+    yield from ((origin, line.authors) for origin, line in lines)
+    yield from ((origin, authors.persons_own(line.own, page)) for origin, line in lines)
+    yield from ((origin, line.groups) for origin, line in lines)
 
 
 def _not_before(published: Found[str], modified: Found[str]) -> Found[str]:
@@ -115,11 +129,11 @@ def _draft(
 ) -> Draft:
     issues: list[str] = found.pop("issues")
     declared = _declared_language(page, entry)
-    read = article_text(page, url, found["headline"][1] if "headline" in found else None)
+    read = article_text(page, url, found["headline"][1] if "headline" in found else None, feed_text(entry))
     text = read.text
     identified = language.identified(text[:LANGUAGE_CHARS])
-    if "agency" not in found and (agency := credited_in(text)):
-        found["agency"] = ("text", agency)
+    if "agency" not in found and (credited := agency.credited_in(text)):
+        found["agency"] = ("text", credited)
     if spoken := ("text", identified) if identified else declared:
         found["language"] = spoken
     if identified and declared and not language.agree(identified, declared[1]):
@@ -136,9 +150,16 @@ def _draft(
         score=quality.score(issues, quality.confidence(read)),
         provenance={_PUBLIC.get(field, field): origin for field, (origin, _) in found.items()},
         titles=titles(page),
-        skip=None if text else Reason.NO_TEXT,
+        evidence=evidence_of(page),
+        skip=_skip(read),
         took_ms=round((time.perf_counter() - started) * 1000),
     )
+
+
+def _skip(read: ArticleText) -> Reason | None:
+    if not read.text:
+        return Reason.NO_TEXT
+    return Reason.LISTING_PAGE if read.is_listing else None
 
 
 _PUBLIC = {"site_name": "source.name", "canonical": "urls.canonical"}

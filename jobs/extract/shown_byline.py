@@ -13,11 +13,24 @@ MAX_ABOVE = 3
 MAX_NAMES = 6
 MAX_JOINING_CHARS = 5
 """“and”, a comma: such a piece joins two names."""
+MAX_NAME_WORDS = 4
+"""Of a name that only its role beside it marks."""
 
 _INTRODUCED = re.compile(
     r"^\W*(?:(?:words|story|text|article|report(?:ing)?|review|photos? and text)\s+)?"
-    r"(?:(?:written|posted|published|reported|authored|reviewed|updated|compiled)\s+by|by|von|par|por|di|door|af|av"
+    r"(?:(?:written|posted|published|reported|authored|reviewed|compiled)\s+by|by|von|par|por|di|door|af|av"
     r"|przez|autor(?:in|es)?|authors?|auteur|autore|författare|skribent)\s*:?(?:\s+|$)",
+    re.IGNORECASE,
+)
+_NOT_THE_AUTHOR = re.compile(
+    r"(?:updat|edit|review|check|verif|approv|photo|foto|image|illustrat|graphic|translat|record|video)\w*"
+    r"(?:\s+\w+)?\s+(?:by|von|par|por|da)\s*:?$",
+    re.IGNORECASE,
+)
+_ROLE_BESIDE = re.compile(
+    r"^(?:(?:senior|chief|staff|deputy|contributing|associate|managing|political|foreign)\s+)*"
+    r"(?:\w+\s+)?(?:writer|reporter|editor|correspondent|journalist|columnist|contributor|redakteur(?:in)?"
+    r"|korrespondent(?:in)?|journaliste|periodista|redactor(?:a)?|giornalista|journalist|jornalista|repórter)$",
     re.IGNORECASE,
 )
 _PROFILE = re.compile(
@@ -27,49 +40,35 @@ _PROFILE = re.compile(
 )
 _MARK = re.compile(r"(?:^|[\s_-])(?:author|byline|writer|autor|auteur)s?(?:$|[\s_-])", re.IGNORECASE)
 _NAME_PART = re.compile(r"[^\W\d_](?:[\w'’.-]*[^\W_])?\.?")
-_PARTICLES = frozenset(
-    (
-        "de",
-        "del",
-        "van",
-        "von",
-        "der",
-        "den",
-        "ter",
-        "ten",
-        "la",
-        "le",
-        "du",
-        "di",
-        "da",
-        "dos",
-        "bin",
-        "al",
-        "el",
-        "zu",
-    )
-)
+_PARTICLES = frozenset((
+    "de", "del", "van", "von", "der", "den", "ter", "ten", "la", "le", "du", "di", "da", "dos", "bin", "al",
+    "el", "zu",
+))  # fmt: skip
 _JOINING = frozenset(("and", "und", "et", "y", "e", "og", "och", "en", "with", "mit"))
 
 
 def shown_names(heading: Any) -> list[str]:
     """What a heading's byline says (an lxml element's; a value may hold several names), or nothing.
 
-    Names that markup calls the author's come before those that only follow a “By”.
+    Names that markup calls the author's come before those that only follow a “By”, and those before one with
+    its role beside it.
     """
     pieces = [*after(heading), *before(heading)]
-    return _marked(pieces) or _introduced(pieces)
+    return _marked(pieces) or _introduced(pieces) or _with_role(pieces)
 
 
 def _marked(pieces: Iterable[Piece]) -> list[str]:
     """The names of the first group that is marked: what comes after other text is of editors and the like."""
     found: dict[str, None] = {}
+    label = ""
     for piece in pieces:
         text = _INTRODUCED.sub("", piece.text)
-        if is_line(text) and is_name(text) and _is_author_mark(piece):
+        is_author = is_line(text) and is_name(text) and _is_author_mark(piece)
+        if is_author and not _NOT_THE_AUTHOR.search(label):
             found[text] = None
         elif found and len(text) > MAX_JOINING_CHARS:
             break
+        label = piece.text
     return list(found)[:MAX_NAMES]
 
 
@@ -96,6 +95,16 @@ def _introduced(pieces: list[Piece]) -> list[str]:
         said = piece.text[match.end() :] or (pieces[number + 1].text if number + 1 < len(pieces) else "")
         if is_name(said):
             return [said]
+    return []
+
+
+def _with_role(pieces: list[Piece]) -> list[str]:
+    """“Maria Muster | Senior Writer | 3 May 2024”: the name before a role, in a line of its own."""
+    for piece in pieces:
+        name, *rest = (part.strip() for part in re.split(r"[|•·,]|\s[–—-]\s", piece.text))
+        short = rest and len(name.split()) <= MAX_NAME_WORDS and is_line(piece.text)
+        if short and is_name(name) and _ROLE_BESIDE.match(rest[0]):
+            return [name]
     return []
 
 

@@ -4,15 +4,14 @@
 --       pause stops)
 -- Returns 0 (go; it is noted), or the ms to wait.
 local host, who = ARGV[1], ARGV[2]
-local holder = redis.call('GET', K.asked(host))
+local holder, till = asked(host)
 if holder and holder ~= who and (holder == PAUSE or ARGV[4] ~= '1') then
-  local ms = math.max(1, redis.call('PTTL', K.asked(host)))
-  reserve(host, now + ms)
-  return ms
+  reserve(host, till)
+  return int(till - now)
 end
 local ms = delay(host, tonumber(ARGV[3]))
 if ms >= 1 then
-  redis.call('SET', K.asked(host), who, 'PX', int(ms))
+  note_asked(host, who, now + ms)
   reserve(host, now + ms)
 end
 return 0

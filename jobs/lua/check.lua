@@ -140,7 +140,7 @@ local function check_event(id, link)
   if link.state ~= 'closed' then return end  -- it is on its way, and will be published whatever it says
   link.stage = redis.call('EXISTS', K.page(id)) == 1 and 'article' or 'fetch'
   link.host, link.fresh = link.home or link.host, int(wall)
-  redis.call('HDEL', K.link(id), 'home', 'dead')
+  redis.call('HDEL', K.link(id), 'home')
   open(id, link, {'stage', link.stage, 'host', link.host, 'fresh', link.fresh})
 end
 

@@ -1,10 +1,11 @@
 -- The article job is done: publish the event and close the link, once.
 -- ARGV: id, attempt, revision, event id, event type, event, id of the final URL, keep_ms, digests of what the
---       article says, validators of the page ('' for none), what follows “published …” on the link's way
+--       article says, validators of the page ('' for none), what follows “published …” on the link's way, publish it
+--       though it says the same? (1/0), the article that it repeats ('' for none), what to remember of it there
 -- Returns 'published', 'duplicate <id>' (another link was published from the same final URL), 'unchanged'
 -- (this revision is on the stream already, or says what the newest one says) or 'overtaken'.
 local id, revision, final, keep_ms = ARGV[1], tonumber(ARGV[3]), ARGV[7], ARGV[8]
-local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'rev', 'sums')
+local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'over', 'rev', 'sums')
 if not current(id, link, ARGV[2]) then return 'overtaken' end
 -- The site will be asked whether the page that brought the newest revision changed.
 local function keep_validators()
@@ -15,7 +16,7 @@ local function keep_validators()
   end
 end
 
-if tonumber(link.rev or 0) >= revision or link.sums == ARGV[9] then
+if tonumber(link.rev or 0) >= revision or link.sums == ARGV[9] and ARGV[12] ~= '1' then
   keep_validators()
   note(id, 'unchanged: the article says what revision ' .. (link.rev or revision) .. ' says')
   close(id, link, 'unchanged', '', '', keep_ms)
@@ -42,7 +43,15 @@ keep(id, revision, keep_ms)
 local entry = redis.call('XADD', K.stream, '*', 'id', ARGV[4], 'type', ARGV[5], 'event', ARGV[6])
 redis.call('PUBLISH', K.stream, ARGV[6])
 redis.call('HSET', K.link(id), 'rev', int(revision), 'entry', entry, 'sums', ARGV[9])
+redis.call('HDEL', K.link(id), 'of')
 keep_validators()
+if ARGV[13] ~= '' then
+  local copies, most = K.copied(ARGV[13]), 200
+  if redis.call('HLEN', copies) < most or redis.call('HEXISTS', copies, id) == 1 then
+    redis.call('HSET', copies, id, ARGV[14])
+    redis.call('PEXPIRE', copies, keep_ms)
+  end
+end
 note(id, 'published ' .. ARGV[4] .. ARGV[11])
 close(id, link, 'published', '', '', keep_ms)
 return 'published'

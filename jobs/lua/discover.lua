@@ -33,7 +33,7 @@ local function changed(id, url, host, evidence)
     return 0
   else
     link.stage, link.host, link.fresh = 'fetch', link.home or link.host, int(wall)
-    redis.call('HDEL', K.link(id), 'home', 'dead')
+    redis.call('HDEL', K.link(id), 'home')
     open(id, link, {'stage', 'fetch', 'host', link.host, 'fresh', link.fresh, 'ev', evidence})
   end
   note(id, 'its entry changed in feed ' .. feed)

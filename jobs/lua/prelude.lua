@@ -38,11 +38,11 @@ local function load(id, ...)
   return link
 end
 
-local PLACE = {'state', 'stage', 'host', 'feed', 'fresh', 'n'}
+local PLACE = {'state', 'stage', 'host', 'feed', 'fresh', 'n', 'over'}
 local function place(id) return load(id, unpack(PLACE)) end
 
-local function note(id, text)
-  redis.call('RPUSH', K.way(id), int(wall) .. ' ' .. text)
+local function note(id, text, at)
+  redis.call('RPUSH', K.way(id), int(at or wall) .. ' ' .. text)
   redis.call('LTRIM', K.way(id), -60, -1)
 end
 
@@ -189,13 +189,23 @@ end
 
 local PAUSE = 'pause'
 
+-- Who asked a host last (or PAUSE) and until when that holds, or nil. The time is the ledger's: an expiry follows the
+-- server's clock, and when that is set back by an hour, a pause of a second would last for an hour.
+local function asked(host)
+  local value = redis.call('GET', K.asked(host))
+  local till, who = string.match(value or '', '^(%d+) (.*)$')
+  if till and tonumber(till) > now then return who, tonumber(till) end
+end
+
+local function note_asked(host, who, till)
+  if till - now >= 1 then redis.call('SET', K.asked(host), int(till) .. ' ' .. who, 'PX', int(till - now)) end
+end
+
 -- The host asked to be left alone until then: no request, not even one that has its slot already.
 local function pause(host, until_ms)
   reserve(host, until_ms)
-  local ms = until_ms - now
-  if ms > 0 and (redis.call('GET', K.asked(host)) ~= PAUSE or redis.call('PTTL', K.asked(host)) < ms) then
-    redis.call('SET', K.asked(host), PAUSE, 'PX', int(ms))
-  end
+  local who, till = asked(host)
+  if who ~= PAUSE or till < until_ms then note_asked(host, PAUSE, until_ms) end
 end
 
 local function enter_ready(id, link)
@@ -237,12 +247,14 @@ local function leave(id, link)
   end
 end
 
--- May the job of this attempt still decide about the link? Not when it is closed or another attempt was leased.
+-- May the job of this attempt still decide about the link? Not when it is closed or another attempt was leased, nor
+-- when it was opened again since (`over`: the last attempt of the opening before).
 local function current(id, link, attempt)
-  return link.state and link.state ~= 'closed' and tonumber(link.n) == tonumber(attempt)
+  if not link.state or link.state == 'closed' then return false end
+  return tonumber(link.n) == tonumber(attempt) and tonumber(attempt) > tonumber(link.over or 0)
 end
 
-local WORKING = {'next', 'hops', 'tries', 'deaths', 'kills', 'job', 'fresh', 'opened'}
+local WORKING = {'next', 'hops', 'tries', 'deaths', 'kills', 'job', 'fresh', 'opened', 'redo'}
 
 local function close(id, link, outcome, reason, detail, keep_ms)
   leave(id, link)
@@ -263,9 +275,21 @@ local function close(id, link, outcome, reason, detail, keep_ms)
   tally_day(link, outcome, reason, keep_ms)
 end
 
+-- The failed job that stood for a dead link goes with its death.
+local function drop_dead_job(id)
+  local job = redis.call('HGET', K.link(id), 'dead')
+  if not job then return end
+  redis.call('DEL', K.rq_job(job), K.rq_results(job))
+  redis.call('ZREM', K.rq_failed, job)
+  redis.call('HDEL', K.link(id), 'dead')
+end
+
 local function open(id, link, fields)
+  drop_dead_job(id)
   redis.call('HSET', K.link(id), 'opened', int(wall), 'tries', 0, 'deaths', 0, 'kills', 0, unpack(fields))
   redis.call('HDEL', K.link(id), 'outcome', 'reason', 'detail', 'closed')
+  local attempts = redis.call('HGET', K.link(id), 'n')
+  if attempts and attempts ~= '0' then redis.call('HSET', K.link(id), 'over', attempts) end
   redis.call('PERSIST', K.link(id))
   redis.call('PERSIST', K.way(id))
   redis.call('ZADD', K.open, int(wall), id)

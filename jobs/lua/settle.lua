@@ -1,13 +1,16 @@
 -- Ends a link without an event.
--- ARGV: id, attempt, outcome (unchanged | skipped | failed), reason ('' for unchanged), detail, keep_ms,
---       then for failed: newest dead links to show in RQ, RQ failed registry key, expiry score, and the dead
---       job's id, key, results key, ttl_s, number of hash fields, fields …, result fields …
+-- ARGV: id, attempt, outcome (unchanged | duplicate | skipped | failed), reason ('' for the first two), detail,
+--       keep_ms, then
+--       for duplicate: the id of the article that it repeats;
+--       for failed: newest dead links to show in RQ, RQ failed registry key, expiry score, and the dead job's id,
+--       key, results key, ttl_s, number of hash fields, fields …, result fields …
 -- Returns 1, or 0 when the attempt was overtaken.
 local id, outcome, reason, detail, keep_ms = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local link = place(id)
 if not current(id, link, ARGV[2]) then return 0 end
 note(id, outcome .. (reason ~= '' and ': ' .. reason or '') .. ' (' .. detail .. ')')
 close(id, link, outcome, reason, detail, keep_ms)
+if outcome == 'duplicate' then redis.call('HSET', K.link(id), 'of', ARGV[7]) end
 if outcome ~= 'failed' then return 1 end
 
 redis.call('ZADD', K.dead, int(wall), id)

@@ -9,7 +9,8 @@ if block > 0 then
   pause(host, now + block)
   return block
 end
-local busy = math.max(now, now + redis.call('PTTL', K.asked(host)))
+local _, till = asked(host)
+local busy = till or now
 local kept = tonumber(redis.call('GET', K.kept(host)) or nil)
 local start = math.max(kept or slot(host), busy)
 if start - now > longest then
@@ -23,5 +24,5 @@ end
 if kept then redis.call('DEL', K.kept(host)) end
 local ms = delay(host, tonumber(ARGV[2]))
 reserve(host, start + ms)
-if start <= now and ms >= 1 then redis.call('SET', K.asked(host), 'poll', 'PX', int(ms)) end
+if start <= now then note_asked(host, 'poll', now + ms) end
 return int(start - now)

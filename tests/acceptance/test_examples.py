@@ -170,3 +170,17 @@ def test_python_example_keeps_an_event_once(consumer: Consumer, redis: Redis) ->
     with consumer.running():
         consumer.waits_for(redis, 2)
         assert consumer.printed() == ["Revision 1", "Revision 2"]
+
+
+@pytest.mark.parametrize("consumer", ["consume.sh"], indirect=True)
+def test_shell_example_takes_over_what_others_left(consumer: Consumer, redis: Redis) -> None:
+    """Events that another of its group was given and never acknowledged become its own."""
+    for revision in (1, 2):
+        publish(redis, revision, f"Revision {revision}")
+    redis.xgroup_create(STREAM, "shell", id="0")
+    redis.xreadgroup("shell", "dead", {STREAM: ">"}, count=1)
+    with consumer.running(IDLE_MS="1"):
+        consumer.waits_for(redis, 2)
+        first, second = consumer.printed()
+    assert "Revision 1" in first
+    assert "Revision 2" in second

@@ -87,3 +87,25 @@ def test_the_guard_holds_for_forms_too(server: TestServer) -> None:
             post(url, policy)
         assert error.value.reason is Reason.BLOCKED_ADDRESS
     assert server.paths == ["/inside"]
+
+
+def test_a_body_is_sent_as_it_is_and_to_nobody_else(server: TestServer) -> None:
+    """`send`: with its content type and headers, byte by byte; a redirect is an answer."""
+    server.route("/a", Response(status=202))
+    for status in (301, 302, 303, 307, 308):
+        server.route(f"/{status}", redirect("/elsewhere", status))
+    body = '{"ü": 1}'.encode()
+
+    async def call(client: Client) -> list[int]:
+        answers = []
+        for path in ("/a", "/301", "/302", "/303", "/307", "/308"):
+            answer = await client.send(server.url(path), body, "application/x", {"X-A": "1"}, deadline_s=10)
+            answers.append(answer.status)
+            assert answer.moved_to in (None, server.url("/elsewhere"))
+        return answers
+
+    assert run(call)[0] == 202
+    assert "/elsewhere" not in server.paths
+    assert {request.body for request in server.requests} == {body}
+    assert {request.headers["content-type"] for request in server.requests} == {"application/x"}
+    assert {request.headers["x-a"] for request in server.requests} == {"1"}

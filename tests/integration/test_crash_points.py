@@ -1,167 +1,93 @@
 """Whatever command a process dies at, on a link's whole way: no link is lost and no event goes out twice.
 
-The process under test runs poll, dispatch, fetch and article on a Redis connection that counts commands and,
-at command N, dies: just before the command is sent, or just after, with its answer lost. From then on nothing
-of that process reaches Redis any more. A healthy process then takes over. This is done for every N.
+Real processes run poll, dispatch, fetch and article, and are killed (SIGKILL) just before their Nth command
+is sent to Redis, or just after, with its answer never read (tests/integration/mortal_process.py). A healthy
+process then takes over, by nothing but leases that run out.
 """
 
 from __future__ import annotations
 
-import contextlib
+import re
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool, UnixDomainSocketConnection
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.retry import Retry
-from rq.worker import SimpleWorker
+from rq.registry import FinishedJobRegistry, StartedJobRegistry
 
-from jobs.entry import Entry
 from jobs.keys import STAGES, Keys
-from jobs.ledger import Ledger
-from jobs.link import OUTCOMES, Found
-from jobs.page import Page
-from jobs.recurring.store import SiteMemories
-from jobs.tasks import Tasks, install
+from jobs.link import OUTCOMES
 from jobs.urls import link_id
+from tests.integration.mortal_process import URL, Process
 from worker.dead_job import dead_job_maker
-from worker.dispatch import Dispatcher
+from worker.dispatch import tidy
 from worker.embedded import EmbeddedRedis
-from worker.feeds.registry import Registry
-from worker.rqworker import PalmyraWorker
+from worker.ledger_check import Check
+from worker.queues import queue_for
 
-LEASE_S = 0.05
-URL = "https://one.test/story"
-TEXT = "The caravan road from the coast crossed the desert in nine days, and each day had its well. " * 12
-PAGE = f"<html><body><article><h1>Wells</h1><p>{TEXT}</p><p>{TEXT}</p></article></body></html>".encode()
+WHEN = ("before", "after")
 
 
-class Died(BaseException):
-    """The process is dead: not even `except Exception` sees it."""
+class Mortals:
+    """Processes to be, each killed at a command of its own."""
 
-
-class Fate:
-    """When the process dies; counts its commands until then."""
-
-    def __init__(self, at: int, *, answered: bool) -> None:
-        self.at = at
-        self.sent_first = answered
-        self.count = 0
-        self.dead = False
-
-
-class MortalConnection(UnixDomainSocketConnection):
-    """A connection of a process that dies at its fate's command."""
-
-    fate: Fate
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        fate = self.fate
-        if fate.dead:
-            # Pipelines that the dead process leaves behind say UNWATCH when they are collected.
-            raise RedisConnectionError if b"UNWATCH" in b"".join(command) else Died
-        fate.count += 1
-        if fate.count == fate.at and not fate.sent_first:
-            fate.dead = True
-            raise Died
-        super().send_packed_command(command, check_health=check_health)
-        if fate.count == fate.at:
-            # Let the server take it before the socket goes.
-            time.sleep(0.002)
-            fate.dead = True
-            raise Died
-
-
-def mortal(server: EmbeddedRedis, fate: Fate) -> Redis:
-    kind = type("Mortal", (MortalConnection,), {"fate": fate})
-    pool = ConnectionPool(connection_class=kind, path=str(server.socket), retry=Retry(NoBackoff(), 0))
-    return Redis(connection_pool=pool)
-
-
-class Quiet(PalmyraWorker, SimpleWorker):
-    """A worker without the thread that listens for commands."""
-
-    def subscribe(self) -> None: ...
-
-    def unsubscribe(self) -> None: ...
-
-
-class Process:
-    """Everything that palmyra does with Redis, in one process, step by step."""
-
-    def __init__(self, redis: Redis, keys: Keys) -> None:
-        self.redis, self.keys = redis, keys
-        self.ledger = Ledger(redis, keys, lease_s=LEASE_S)
-        self.registry = Registry(redis, keys)
-
-    def live(self) -> None:
-        """Poll the feed, dispatch and work, as long as there is something to do."""
-        self.poll()
-        for stage in STAGES:
-            worker = Quiet(self.redis, self.keys, stage, f"{stage}-worker", concurrency=5)
-            worker.register_birth()  # so that the dispatcher knows of it
-        for stage in STAGES:
-            self.dispatch()
-            self.work(stage)
-
-    def poll(self) -> None:
-        self.registry.add("https://one.test/feed")
-        for feed_id in self.ledger.due_feeds(10, LEASE_S)[0]:
-            found = [Found(link_id(URL), URL, "one.test", 1, Entry(URL, title="Wells"))]
-            self.ledger.discover(feed_id, found)
-            self.ledger.polled(feed_id, 0.01, {"etag": '"1"'})
-
-    def dispatch(self) -> None:
-        make_dead = dead_job_maker(self.redis, self.keys)
-        Dispatcher(self.ledger, make_dead, host_delay_s=0, keep_stream_days=1).step()
-
-    def work(self, stage: str) -> None:
-        install(
-            Tasks(
-                ledger=self.ledger,
-                download=lambda url, validators=None: Page(url, url, 200, PAGE, "text/html", 1),
-                feed_infos=self.registry.infos,
-                dead_job=dead_job_maker(self.redis, self.keys),
-                worker="tester",
-                sites=SiteMemories(self.redis, self.keys),
-            )
-        )
-        Quiet(self.redis, self.keys, stage, f"{stage}-worker", concurrency=5).work(
-            burst=True, logging_level=None
+    def __init__(self, socket: str) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.mortal_process", socket],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
 
+    def live(self, keys: Keys, at: int, when: str) -> tuple[int, int]:
+        """Let one live; how many commands it sent, and the signal that ended it."""
+        assert self._parent.stdin
+        assert self._parent.stdout
+        self._parent.stdin.write(f"{keys.namespace} {at} {when}\n")
+        self._parent.stdin.flush()
+        count, ended_by = self._parent.stdout.readline().split()
+        return int(count), int(ended_by)
 
-def commands(server: EmbeddedRedis, keys: Keys) -> int:
+    def close(self) -> None:
+        self._parent.communicate(timeout=30)
+
+
+@pytest.fixture
+def mortals(redis_server: EmbeddedRedis) -> Iterator[Mortals]:
+    some = Mortals(str(redis_server.socket))
+    yield some
+    some.close()
+
+
+def commands(mortals: Mortals, redis: Redis, keys: Keys) -> int:
     """How many commands the whole way takes undisturbed."""
-    fate = Fate(-1, answered=False)
-    Process(mortal(server, fate), keys).live()
-    return fate.count
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
-def test_death_at_any_command_loses_and_doubles_nothing(
-    redis_server: EmbeddedRedis, redis: Redis, keys: Keys, answered: bool
-) -> None:
-    """One process dies at command N, another goes on: one event, one outcome, balanced books."""
-    count = commands(redis_server, keys)
+    redis.script_flush()
+    count, ended_by = mortals.live(keys, -1, "before")
+    assert ended_by == 0
     assert redis.xlen(keys.stream) == 1
     assert count > 50
-    for n in range(1, count + 1):
-        redis.flushall()
-        fate = Fate(n, answered=answered)
-        with contextlib.suppress(Died):
-            Process(mortal(redis_server, fate), keys).live()
-        assert fate.dead or fate.count < n
-        survivor = Process(redis, keys)
-        deadline = time.monotonic() + 10
-        while not settled(survivor):
-            assert time.monotonic() < deadline, f"died at command {n}: {survivor.ledger.story(link_id(URL))}"
-            survivor.live()
-        assert redis.xlen(keys.stream) == 1, f"died at command {n}"
+    return count
+
+
+def die_and_recover(mortals: Mortals, redis: Redis, keys: Keys, at: int, when: str) -> None:
+    """One process dies at this command, another goes on: one event, one outcome, nothing left over."""
+    redis.flushall()
+    redis.script_flush()  # so that they all send as many commands
+    count, ended_by = mortals.live(keys, at, when)
+    assert (count, ended_by) == (at, signal.SIGKILL)
+    survivor = Process(redis, keys)
+    deadline = time.monotonic() + 20
+    while not settled(survivor):
+        assert time.monotonic() < deadline, f"died {when} {at}: {survivor.ledger.story(link_id(URL))}"
+        survivor.live()
+    entries: Any = redis.xrange(keys.stream)
+    assert [fields[b"id"].decode() for _, fields in entries] == [f"{link_id(URL)}:1"], f"died {when} {at}"
+    assert left_over(redis, keys) == [], f"died {when} {at}"
 
 
 def settled(process: Process) -> bool:
@@ -170,3 +96,44 @@ def settled(process: Process) -> bool:
     assert totals["discovered"] == sum(totals[o] for o in OUTCOMES) + totals["in_flight"]
     feeds = process.registry.registered()
     return totals["discovered"] == 1 and totals["in_flight"] == 0 and bool(feeds) and feeds[0].etag == '"1"'
+
+
+def left_over(redis: Redis, keys: Keys) -> list[str]:
+    """Keys that neither expire nor belong to what is remembered of a link that ended; and what is wrong."""
+    for stage in STAGES:
+        queue = queue_for(keys, stage, redis)
+        for registry in (StartedJobRegistry, FinishedJobRegistry):
+            key = registry(queue=queue).key
+            members: Any = redis.zrange(key, 0, -1)
+            for member in members:  # as if their time were over
+                redis.zadd(key, {member: 1})
+        tidy(queue)
+    found = Check(
+        redis, keys, dead_job_maker(redis, keys), keep_ledger_days=90, keep_pages_days=3, keep_stream_days=7
+    ).run()
+    singles = ("totals", "waiting", "turn", "time", "stream", "edge", "feeds", "wake")
+    allowed = "|".join(re.escape(getattr(keys, name)) for name in singles)
+    allowed += f"|{re.escape(keys.feed(''))}.*|{re.escape(keys.listed(''))}.*"
+    # Names of workers go when RQ looks for those whose key has expired.
+    allowed += "|rq:queues|rq:workers.*"
+    names = [name.decode() for name in redis.scan_iter(count=1000) if redis.pttl(name) < 0]
+    return [*found.counts, *(name for name in names if not re.fullmatch(allowed, name))]
+
+
+@pytest.mark.timeout(120)
+def test_death_at_a_command_loses_and_doubles_nothing(mortals: Mortals, redis: Redis, keys: Keys) -> None:
+    """At every fifth command, before and after it by turns."""
+    count = commands(mortals, redis, keys)
+    for n in range(2, count + 1, 5):
+        die_and_recover(mortals, redis, keys, n, WHEN[n % 2])
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("when", WHEN)
+def test_death_at_any_command_loses_and_doubles_nothing(
+    mortals: Mortals, redis: Redis, keys: Keys, when: str
+) -> None:
+    """At each of them."""
+    for n in range(1, commands(mortals, redis, keys) + 1):
+        die_and_recover(mortals, redis, keys, n, when)

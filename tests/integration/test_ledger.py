@@ -94,6 +94,22 @@ def test_a_feeds_memory_holds_what_it_lists_and_no_more(ledger: Ledger, redis: R
     assert redis.hlen(keys.listed(FEED)) == 30
 
 
+def test_the_way_tells_when_a_job_was_handed_out_and_when_it_began(ledger: Ledger, redis: Redis) -> None:
+    """Every change of state has its time, also that of a job that waited in its queue."""
+    first = to_article(ledger)
+    story = ledger.story(first.link_id)
+    assert story is not None
+    assert not any("handed out" in step.text for step in story.steps)
+    redis.hincrby(ledger.keys.time, "offset", 7_000)
+    begin(ledger, first)
+    story = ledger.story(first.link_id)
+    assert story is not None
+    handed_out, began = story.steps[-2:]
+    assert handed_out.text == "article attempt 2 was handed out"
+    assert began.text == "article attempt 2 began on tester"
+    assert 7_000 <= began.at_ms - handed_out.at_ms < 60_000
+
+
 def test_an_open_link_never_expires(ledger: Ledger, redis: Redis, keys: Keys) -> None:
     """However long the backlog is, what is in it stays."""
     ledger.discover(FEED, [found(1)])

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -149,6 +150,25 @@ def test_processes_that_start_together_take_different_names(redis: Redis, keys: 
     redis.set(keys.name(first), gone.pid)
     assert free_name(redis, keys, ARTICLE) == first
     assert 0 < redis.ttl(keys.name(first)) <= 60
+
+
+@pytest.mark.timeout(60)
+def test_a_child_that_starts_again_never_shares_a_name(ledger: Ledger, pool: subprocess.Popen[bytes]) -> None:
+    """Another pool may have taken its name meanwhile; and a job whose child died shows as running no more."""
+    redis, keys = ledger.redis, ledger.keys
+    links = give(ledger, "slow-1")
+    drive(ledger, lambda: outcome(ledger, links["slow-1"]).state == "running")
+    worker: Any = next(key for key in redis.smembers("rq:workers") if redis.hget(key, "state") == b"busy")
+    name = worker.decode().removeprefix("rq:worker:")
+    redis.set(keys.name(name), os.getpid(), ex=60)
+    os.kill(int(redis.hget(worker, "pid") or 0), signal.SIGKILL)
+    third = f"rq:worker:{name[:-1]}3"
+    deadline = time.monotonic() + 20
+    while not redis.hexists(third, "pid"):
+        assert time.monotonic() < deadline, redis.smembers("rq:workers")
+        time.sleep(0.05)
+    assert not redis.exists(f"rq:wip:{keys.queue(ARTICLE)}")
+    drive(ledger, lambda: outcome(ledger, links["slow-1"]).state == "closed")
 
 
 def alive(pid: int) -> bool:

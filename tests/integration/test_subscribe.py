@@ -21,6 +21,7 @@ from tests.unit.test_article import built
 from worker.client import BadPosition, Lag, Overtaken, lag, position, subscribe
 from worker.embedded import EmbeddedRedis
 from worker.stream import Gap, trim
+from worker.where import BadWhere
 
 NS = "subs"
 STREAM = f"{NS}:articles"
@@ -293,3 +294,24 @@ def wait_until(done: Any, seconds: float = 30) -> None:
     while not done():
         assert time.monotonic() < ends, "it did not happen"
         time.sleep(0.02)
+
+
+def test_an_expression_selects_and_withdrawals_pass_it(redis: Redis) -> None:
+    """`where` as text: what does not match is acknowledged unseen; what takes an article down comes."""
+    publish(redis, "A", "B")
+    gone = built(Draft(text="")).model_copy(update={"revision": 2})
+    event = envelope(gone, kind="withdrawn", namespace=NS, time_ms=1_700_000_000_000)
+    redis.xadd(STREAM, {"id": event["id"], "type": event["type"], "event": encode(event)})
+    read = subscribe(redis, group="g", namespace=NS, since="start", follow=False, where='headline == "B"')
+    assert [(event.type.name, event.data.headline) for event in read] == [
+        ("PUBLISHED", "B"), ("WITHDRAWN", None)
+    ]  # fmt: skip
+    assert pending(redis) == 0
+
+
+def test_a_bad_expression_is_said_before_anything_is_read(redis: Redis) -> None:
+    """With the nearest name; and no group is made."""
+    publish(redis, "A")
+    with pytest.raises(BadWhere, match=r"no field is called headlines \(did you mean headline\?\)"):
+        next(headlines(redis, where='headlines == "B"'))
+    assert lag(redis, "g", namespace=NS) is None

@@ -157,6 +157,12 @@ def test_retry_after_holds_for_the_whole_host(world: World) -> None:
     assert world.ledger.reserve("one.test", 0) > 7190
 
 
+def test_a_site_that_asks_for_fewer_requests_gets_fewer(world: World) -> None:
+    """A 429 that does not say for how long holds its whole host for the first step of the back-off."""
+    assert world.fetch(Retry(Reason.RATE_LIMITED, "one.test")) == "later: rate_limited"
+    assert STEPS_S[0] - 5 < world.ledger.reserve("one.test", 0) <= STEPS_S[0] * 1.2
+
+
 def test_a_move_to_another_domain_goes_back_to_the_ledger(world: World) -> None:
     """The link waits in the other domain's lane, is fetched there, and keeps its own URL and try count."""
     assert world.fetch(Moved("https://two.test/story", (URL,))) == "moved"

@@ -20,7 +20,7 @@ URL = "https://www.example.org/news/bridge?utm_source=rss"
 CONTRACT = (
     "id revision url urls source feeds headline summary text word_count authors published modified "
     "first_seen fetched language section tags images agency keyphrases entities places topics duplicate "
-    "story change access rights quality provenance timings"
+    "story change access rights quality provenance timings quotes reading_s extra"
 )
 
 
@@ -44,7 +44,17 @@ def test_every_field_of_the_contract_exists_in_its_order() -> None:
     data = built().model_dump(mode="json")
     assert " ".join(data) == CONTRACT
     lists = {k: v for k, v in data.items() if isinstance(v, list)}
-    assert set(lists) == {"feeds", "authors", "tags", "images", "keyphrases", "entities", "places", "topics"}
+    assert set(lists) == {
+        "feeds",
+        "authors",
+        "tags",
+        "images",
+        "keyphrases",
+        "entities",
+        "places",
+        "topics",
+        "quotes",
+    }
     assert data["headline"] is None
 
 

@@ -25,6 +25,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 WRITTEN = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
+    *(ROOT / "docs" / name for name in ("exports.md", "machines.md", "testing-consumers.md")),
     *(ROOT / "docs" / name for name in ("feeds.md", "fetching.md", "operating.md", "subscribing.md")),
 ]
 """Pages that people write; others are generated."""
@@ -165,15 +166,17 @@ def test_operators_find_only_metrics_that_exist() -> None:
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Files exist, and headings that are jumped to."""
-    text = page.read_text()
-    anchors = {
-        re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)
-    }
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif "://" not in target:
-            assert (page.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, heading = target.partition("#")
+        if "://" not in target:
+            there = page.parent / path if path else page
+            assert there.exists(), target
+            assert not heading or heading in anchors(there.read_text()), target
+
+
+def anchors(text: str) -> set[str]:
+    """What its headings are jumped to by."""
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)}
 
 
 def write() -> None:

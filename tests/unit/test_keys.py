@@ -26,6 +26,9 @@ SINGLE = (
     "stream",
     "edge",
     "feeds",
+    "stories",
+    "newest_stories",
+    "rq_failed",
 )
 FAMILIES: tuple[str, ...] = (
     "link",
@@ -40,7 +43,8 @@ FAMILIES: tuple[str, ...] = (
     "feed",
     "listed",
 )
-FAMILIES += ("crawl", "asked", "kept", "day")
+FAMILIES += ("crawl", "asked", "kept", "day", "bands", "copied", "story", "gist", "posts", "rarity")
+FAMILIES += ("rq_job", "rq_results")
 
 
 def every_key(part: str = "x") -> dict[str, str]:
@@ -58,7 +62,9 @@ def test_no_two_kinds_share_a_key() -> None:
 
 def test_every_key_is_in_its_namespace() -> None:
     """Two systems can share one Redis; RQ's names hold the namespace too."""
-    assert all(key.startswith("ns:") for key in every_key().values())
+    ours = {name: key for name, key in every_key().items() if not name.startswith("rq_")}
+    assert all(key.startswith("ns:") for key in ours.values())
+    assert KEYS.rq_failed == "rq:failed:ns-fetch"
     assert [KEYS.queue(stage) for stage in STAGES] == ["ns-fetch", "ns-article"]
     assert KEYS.job("l", FETCH, 3) == "ns-l-fetch-3"
     assert KEYS.dead_job("l", 2) == "ns-l-dead-2"

@@ -1,4 +1,4 @@
-"""`palmyra refetch` and `palmyra replay`: links that ended go through the work again."""
+"""`palmyra refetch`: links that ended are fetched again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jobs.reopening import How, Reopened, Status
-from worker import factory, pages, selection
+from worker import factory, selection
 from worker.commands.context import Exit, redis
 from worker.commands.reopen import Wish, named, open_named, open_selected, opened
 from worker.commands.selecting import DryRun, Feeds, Hosts, Outcomes, Reasons, Since, Yes, select
@@ -18,7 +18,6 @@ AFRESH = Wish(How.AFRESH, "refetch of the whole page asked for by an operator", 
 LIFT = Wish(
     How.LIFT, "the withdrawal is lifted: refetch forced by an operator", "fetched again, withdrawn or not"
 )
-REPLAY = Wish(How.REPLAY, "replay of the kept page asked for by an operator", "extracted again")
 
 Urls = Annotated[list[str] | None, typer.Argument(help="URLs or ids of links.")]
 
@@ -60,7 +59,7 @@ def refetch(
     if bool(urls) == filters:
         raise typer.BadParameter("name links, or select them (--feed, --host, --since, --outcome, --reason)")
     if urls:
-        _tell_each(wish, open_named(book, connection, named(book, urls), wish, dry_run=dry_run))
+        tell_each(wish, open_named(book, connection, named(book, urls), wish, dry_run=dry_run))
         return
     chosen = select(
         loaded,
@@ -73,60 +72,11 @@ def refetch(
         newer_option="--since",
     )
     links = list(selection.closed(connection, book.keys, chosen))
-    _tell_all(wish, open_selected(book, connection, links, wish, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    tell_all(wish, open_selected(book, connection, links, wish, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
-def replay(
-    urls: Urls = None,
-    feed: Feeds = None,
-    host: Hosts = None,
-    since: Since = None,
-    outcome: Outcomes = None,
-    reason: Reasons = None,
-    every: Annotated[bool, typer.Option("--all", help="Every link whose page is kept.")] = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-) -> None:
-    """Extract articles again from their kept pages; nothing is fetched.
-
-    For after an upgrade: an article that says something else now is published as a new revision, the others
-    end as unchanged. Pages are kept for PALMYRA_KEEP_PAGES days; `palmyra pages list` shows them.
-
-    Examples:
-
-        palmyra replay https://example.com/2026/11/a-story
-
-        palmyra replay --since 2d --outcome skipped --reason no_text
-
-        palmyra replay --host example.com --since 1d --dry-run
-    """
-    loaded, connection = redis()
-    book = factory.ledger(loaded, connection)
-    filters = any((feed, host, since, outcome, reason, every))
-    if bool(urls) == filters:
-        raise typer.BadParameter(
-            "name links, or select them (--feed, --host, --since, --outcome, --reason, --all)"
-        )
-    if urls:
-        _tell_each(REPLAY, open_named(book, connection, named(book, urls), REPLAY, dry_run=dry_run))
-        return
-    chosen = select(
-        loaded,
-        connection,
-        feeds=feed,
-        hosts=host,
-        newer=since,
-        outcomes=outcome,
-        reasons=reason,
-        newer_option="--since",
-    )
-    links = [link for link in pages.links(connection, book.keys, chosen) if link.state == "closed"]
-    _tell_all(
-        REPLAY, open_selected(book, connection, links, REPLAY, dry_run=dry_run, yes=yes), dry_run=dry_run
-    )
-
-
-def _tell_each(wish: Wish, done: list[Reopened]) -> None:
+def tell_each(wish: Wish, done: list[Reopened]) -> None:
+    """What became of links that were named; `Exit.FAILURE` when one could not be opened."""
     fine = (Status.OPENED, Status.OPEN_ALREADY)
     for one in done:
         (sys.stdout if one.status in fine else sys.stderr).write(f"{wish.says(one)}\n")
@@ -134,12 +84,12 @@ def _tell_each(wish: Wish, done: list[Reopened]) -> None:
         raise typer.Exit(Exit.FAILURE)
 
 
-def _tell_all(wish: Wish, done: list[Reopened], *, dry_run: bool) -> None:
+def tell_all(wish: Wish, done: list[Reopened], *, dry_run: bool) -> None:
+    """What became of links that were selected."""
     if not dry_run:
         sys.stdout.write(f"{opened(done):,} of {len(done):,} links are {wish.done}\n")
 
 
 def register(app: typer.Typer) -> None:
-    """Add these commands."""
+    """Add this command."""
     app.command("refetch")(refetch)
-    app.command("replay")(replay)

@@ -237,6 +237,64 @@ def quality(
         html_file.write_text(report(results), "utf-8")
 
 
+@app.command()
+def copies(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+            help="Pages with gold text (gold.jsonl) instead of the demo newsroom's articles.",
+        ),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Copies as outlets make them, and unrelated texts: what is found of the ones and of the others.
+
+    Examples:
+
+        palmyra bench copies
+
+        palmyra bench copies saved-pages --json result.json
+    """
+    from dataclasses import asdict
+
+    from worker.bench import copies as bench
+
+    result = bench.run(bench.gold_texts(folder) if folder else bench.own_texts())
+    table.show(bench.COLUMNS, bench.rows(result), numbers=bench.COLUMNS[1:])
+    sys.stdout.write(f"\n{bench.told(result)}\n")
+    _write(asdict(result), json_file)
+
+
+@app.command("enrich")
+def enrich(json_file: JsonOption = None) -> None:
+    """What enrichers find in articles with gold, per language, and what they cost.
+
+    60 short articles in four languages, written for this: docs/enrichment.md says how, and what that can't
+    show. P is precision, R recall. `held_out` was written after the enrichers were done.
+
+    Examples:
+
+        palmyra bench enrich
+
+        PALMYRA_SPACY_MODELS=en=en_core_web_sm palmyra bench enrich --json result.json
+    """
+    from worker import factory
+    from worker.bench import enrich as bench
+    from worker.config import load
+
+    choice = factory.enrichment(load().settings)
+    results, measured = bench.run(choice), bench.costs(choice)
+    table.show(bench.COLUMNS, bench.rows(results), numbers=bench.COLUMNS[2:])
+    sys.stdout.write("\n")
+    table.show(bench.COST_COLUMNS, bench.cost_rows(measured), numbers=bench.COST_COLUMNS[1:])
+    sys.stdout.write(f"\n{bench.HOW}\n")
+    _write(bench.as_json(results, measured), json_file)
+
+
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal's standard error; yields what to call with the number done and their total."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -20,8 +21,8 @@ It needs no Redis and always prints one: what would be skipped says so in qualit
 
 SOURCE is a file (plain or .gz), an http(s) URL, or - for standard input.
 
---batch reads JSON lines {"id", "url"|null, "html_file"[, "feed": {"title", "summary", "published"}]} from a \
-file (plain or .gz, or - for standard input). For each it writes a line {"id", "article": {…}} or \
+--batch reads JSON lines {"id", "url"|null, "html_file"[, "feed": {"title", "summary", "content", \
+"published"}]} from a file (plain or .gz, or - for standard input). For each it writes a line {"id", "article": {…}} or \
 {"id", "error": {"reason", "message"}}, in the same order, using all cores. Files are looked for from the \
 current folder, then from that of IN.jsonl. Reasons are those of `palmyra why`, and: bad_input (the line or \
 its file can't be read), internal (a bug: please report it).
@@ -44,6 +45,7 @@ class Got:
     final_url: str | None
     content_type: str = ""
     took_ms: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def register(app: typer.Typer) -> None:
@@ -142,11 +144,13 @@ def _fetched(url: str) -> Got:
     answer = asyncio.run(get())
     if answer.status >= 400:
         judge(answer, fetched_ms=0)  # always raises, and says why as a fetch job would
-    return Got(answer.body, url, answer.final_url, answer.content_type, answer.took_ms)
+    return Got(answer.body, url, answer.final_url, answer.content_type, answer.took_ms, answer.headers)
 
 
 def _article(got: Got) -> Article:
     from worker.commands.extract_one import article_of
+    from worker.config import load
+    from worker.factory import enrichment
 
     return article_of(
         got.body,
@@ -154,6 +158,8 @@ def _article(got: Got) -> Article:
         final_url=got.final_url,
         content_type=got.content_type,
         fetch_ms=got.took_ms,
+        headers=got.headers,
+        choice=enrichment(load().settings),
     )
 
 

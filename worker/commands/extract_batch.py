@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as DeadlinePassed
 from contextlib import contextmanager
+from functools import cache
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,11 +26,15 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from jobs.enrich import loading
+from jobs.enrich.loading import Choice
 from jobs.entry import Entry
 from jobs.errors import Outcome, Reason
 from jobs.event import encode
 from jobs.extract import warm
 from worker.commands.extract_one import article_of, read_page
+from worker.config import load
+from worker.factory import enrichment
 
 DEADLINE_S = 10.0
 MEMORY_BYTES = 1024**3
@@ -81,8 +86,14 @@ def _pool() -> Iterator[ProcessPool]:
         pool.join()
 
 
+@cache
+def _choice() -> Choice:
+    return enrichment(load().settings)
+
+
 def _prepare() -> None:
     warm()
+    loading.warm(_choice())
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
 
@@ -117,9 +128,10 @@ def _article(line: bytes, folder: Path) -> dict[str, Any]:
         url or "",
         title=_said(feed, "title"),
         summary=_said(feed, "summary"),
+        content=_said(feed, "content"),
         published=_said(feed, "published"),
     )
-    article = article_of(_page(file, folder), url=url, final_url=url, entry=entry)
+    article = article_of(_page(file, folder), url=url, final_url=url, entry=entry, choice=_choice())
     return article.model_dump(mode="json")
 
 

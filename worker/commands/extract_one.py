@@ -7,9 +7,13 @@ import gzip
 import hashlib
 import time
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from jobs.article import Article, build_article
+from jobs.enrich.enricher import Subject
+from jobs.enrich.loading import ALL, Choice, load
+from jobs.enrich.run import enrich
 from jobs.entry import Entry
 from jobs.extract import extract
 from jobs.extract.limits import MAX_BODY_BYTES
@@ -42,8 +46,14 @@ def article_of(
     content_type: str = "",
     entry: Entry | None = None,
     fetch_ms: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    choice: Choice = ALL,
 ) -> Article:
     """The article of a page, as revision 1; its id is the URL's, or the content's where there is none.
+
+    Args:
+        headers: of the answer, names in lower case.
+        choice: which enrichers run.
 
     Raises:
         Permanent: `TOO_COMPLEX`, or `BAD_URL`.
@@ -62,6 +72,7 @@ def article_of(
         fetched_ms=now_ms,
         emitted_ms=int(time.time() * 1000),
         fetch_ms=fetch_ms,
+        enriched=enrich(Subject(draft, url=final_url, headers=headers or {}), load(choice)),
     )
 
 

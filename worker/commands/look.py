@@ -9,20 +9,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from redis import Redis
 
 from worker import factory, logs
-from worker.commands import table
-from worker.commands.context import print_json, redis
-from worker.commands.where import compile_where
+from worker.commands.context import redis
+from worker.commands.tail_out import Show, destination
 from worker.commands.why import why
 from worker.config import Settings
-from worker.printable import printable
+from worker.export.format import Format
 from worker.stream import Gap
 
+FOLLOW_MS = 2_000
+"""How long one reading waits: well under redis-py's 5 s for an answer, after which it would be an error."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -36,6 +38,10 @@ def tail(
         str | None, typer.Option(help="Only events for which this holds, e.g. language == 'de'.")
     ] = None,
     as_json: Json = False,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="json (as --json), ninjs, csv or parquet.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file; needs --format.")] = None,
 ) -> None:
     """Print the articles on the stream: without --since the last ten, without --follow up to the end.
 
@@ -46,25 +52,47 @@ def tail(
         palmyra tail --since 2h --where "language == 'de' and word_count > 300"
 
         palmyra tail --since start --json | jq .data.headline
+
+        palmyra tail --since 1d --format csv --output yesterday.csv
     """
+    if group and form is Format.PARQUET:
+        # A group's events are acknowledged as they come; the file can be read when it is closed only.
+        raise typer.BadParameter("a Parquet file is whole only at its end: use --since", param_hint="--group")
     loaded, connection = redis()
     stream = factory.keys(loaded).stream
-    wanted = compile_where(where)
+    wanted = _selecting(where)
     try:
-        if group:
-            _follow_as(group, loaded, connection, since, wanted, follow=follow, as_json=as_json)
-            return
-        for entry_id, fields in _read(connection, stream, since, follow):
-            event = json.loads(fields[b"event"])
-            if wanted(event.get("data") or {}):
-                _print_event(int(entry_id.split("-")[0]), event, as_json=as_json)
+        with destination(form or (Format.JSON if as_json else None), output, overwrite=group is None) as show:
+            if group:
+                _follow_as(group, loaded, connection, since, where, follow=follow, show=show)
+                return
+            for entry_id, fields in _read(connection, stream, since, follow):
+                event = json.loads(fields[b"event"])
+                if wanted(event):
+                    show(int(entry_id.split("-")[0]), event)
     except KeyboardInterrupt:
         return  # how one ends --follow
     except BrokenPipeError:  # `| head` has had enough; Python would complain when it flushes at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _start_id(since: str) -> str:
+def _selecting(where: str | None) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether an event is to be printed.
+
+    Raises:
+        typer.BadParameter: the expression is none.
+    """
+    if where is None:
+        return lambda event: True
+    from worker.where import BadWhere, compile_event_where  # with the models, to know their fields
+
+    try:
+        return compile_event_where(where)
+    except BadWhere as error:
+        raise typer.BadParameter(str(error), param_hint="--where") from None
+
+
+def start_id(since: str) -> str:
     """The stream id from which `since` means to read, inclusive."""
     if since == "start":
         return "-"
@@ -82,7 +110,7 @@ def _start_id(since: str) -> str:
 def _read(
     connection: Redis, stream: str, since: str | None, follow: bool
 ) -> Iterator[tuple[str, dict[bytes, bytes]]]:
-    at, last = (_start_id(since), "0") if since else ("-", "0")
+    at, last = (start_id(since), "0") if since else ("-", "0")
     if since is None:
         newest: Any = connection.xrevrange(stream, count=10)
         for raw_id, fields in reversed(newest):
@@ -99,7 +127,7 @@ def _read(
         elif not follow:
             return
         else:
-            connection.xread({stream: last}, count=1, block=10_000)
+            connection.xread({stream: last}, count=1, block=FOLLOW_MS)
 
 
 def _follow_as(
@@ -107,14 +135,14 @@ def _follow_as(
     settings: Settings,
     connection: Redis,
     since: str | None,
-    wanted: Callable[[Mapping[str, Any]], bool],
+    where: str | None,
     *,
     follow: bool,
-    as_json: bool,
+    show: Show,
 ) -> None:
     """Read as a consumer group: what it was given and did not acknowledge first, then what is new."""
     if since:
-        _start_id(since)  # is it one? With the option's name, if not
+        start_id(since)  # is it one? With the option's name, if not
     from worker.client import subscribe  # with the models, which other commands have no use for
 
     logs.configure(settings.log_level, process="tail")
@@ -124,13 +152,13 @@ def _follow_as(
         consumer="tail",
         namespace=settings.namespace,
         since=since or "start",
-        where=wanted,
+        where=where,
         follow=follow,
         overtaken=_tell_gap,
     )
     for event in read:
         made_ms = int(datetime.fromisoformat(event.time).timestamp() * 1000)
-        _print_event(made_ms, event.model_dump(mode="json"), as_json=as_json)
+        show(made_ms, event.model_dump(mode="json"))
 
 
 def _tell_gap(missed: Gap) -> None:
@@ -138,22 +166,6 @@ def _tell_gap(missed: Gap) -> None:
         f"events after {missed.after} and up to {missed.until} were trimmed before this group had read them"
     )
     sys.stderr.write(f"palmyra: {what}\n")
-
-
-def _print_event(made_ms: int, event: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(event)
-    else:
-        data = event["data"]
-        at = table.when(made_ms)[11:]
-        source = (data.get("source") or {}).get("domain") or ""
-        kind = event["type"].split(".")[2]
-        mark = "" if kind == "published" else f"[{kind}] "
-        line = (
-            f"{at}  {source:<24}  {data.get('language') or '--'}  {mark}{data.get('headline') or data['url']}"
-        )
-        sys.stdout.write(printable(line) + "\n")
-    sys.stdout.flush()
 
 
 def register(app: typer.Typer) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
 from jobs.urls import redact
 from worker.commands import table
@@ -38,13 +40,29 @@ def config(as_json: Json = False) -> None:
         print_json({name: {"value": value, "origin": origin} for name, value, origin, _ in rows})
         return
     table.show(("option", "value", "from", "what it does"), rows)
+    sys.stdout.write("\n")
+    table.show(
+        ("enricher", "runs", "fills", "ms", "what it does"), _enrichers(loaded.settings), numbers=("ms",)
+    )
+
+
+def _enrichers(settings: Settings) -> list[tuple[str, ...]]:
+    """Every enricher that there is: whether it runs, what it fills, and its CPU ms an article as declared."""
+    from jobs.enrich.loading import Choice, load_all
+    from jobs.enrich.names import chosen, known
+
+    running = chosen(settings.enrichers, known())
+    return [
+        (e.name, "yes" if e.name in running else "no", ", ".join(e.fields), f"{e.cost_ms:g}", e.summary)
+        for e in load_all(Choice())
+    ]
 
 
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         # A URL is shown without its password; any other secret not at all.
         secret = value.get_secret_value()
-        return redact(re.sub(r"//.*@", "//", secret)) if name == "redis_url" else "***"
+        return redact(re.sub(r"//.*@", "//", secret)) if name.endswith("_url") else "***"
     if isinstance(value, list):
         return ",".join(map(str, value))
     return "" if value is None else str(value)
@@ -85,8 +103,9 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _say(findings: list[Finding], connection: Redis) -> None:
-    info: Any = connection.info("server")
-    sys.stdout.write(f"Redis {info.get('valkey_version') or info['redis_version']}\n")
+    with suppress(NoPermissionError):
+        info: Any = connection.info("server")
+        sys.stdout.write(f"Redis {info.get('valkey_version') or info['redis_version']}\n")
     table.show(("", "what", "mend"), [(f.level, f.what, f.mend) for f in findings])
     if not findings:
         sys.stdout.write("nothing is wrong\n")

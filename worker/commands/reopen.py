@@ -39,6 +39,7 @@ class Wish:
             Status.UNKNOWN: "is not remembered: `palmyra feeds check URL` shows what a feed lists",
             Status.WITHDRAWN: "was withdrawn, and stays so: `palmyra refetch --force` publishes it again",
             Status.NO_PAGE: "has no kept page any more: `palmyra refetch` fetches it again",
+            Status.NO_EVENT: "is no longer on the stream: `palmyra replay` extracts its kept page again",
         }
         return f"{one.link_id} {words[one.status]}"
 

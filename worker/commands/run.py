@@ -33,6 +33,7 @@ from worker.feeds.schedule import Bounds
 from worker.procs import die_with_parent
 from worker.rqworker import free_name
 from worker.supervise import Service, Supervisor
+from worker.webhooks.deliver import MAX_DELIVERIES, Deliveries
 
 DEMO_PORT = 8907  # stable, so that the demo's links are the same after a restart
 
@@ -42,7 +43,7 @@ DemoFeeds = Annotated[list[str] | None, typer.Option("--demo-feed", hidden=True)
 
 
 def poll(demo_feed: DemoFeeds = None) -> None:
-    """Run a poller: polls due feeds, records new links, and dispatches what is due to the workers.
+    """Run a poller: polls due feeds, records new links, dispatches what is due, and delivers webhooks.
 
     Any number may run against one Redis, on any number of machines.
 
@@ -88,12 +89,19 @@ async def _poll(loaded: Settings, redis: Redis, demo: list[str]) -> None:
         )
         log.info("poller_ready")
         polling = asyncio.create_task(poller.run(stop))
-        # Either ends only when told to, or by a bug: then the process ends too, and is started again.
-        await asyncio.wait({polling, dispatching}, return_when=asyncio.FIRST_COMPLETED)
+        delivering = asyncio.create_task(_deliver(loaded, redis, stop))
+        # Each ends only when told to, or by a bug: then the process ends too, and is started again.
+        await asyncio.wait({polling, delivering, dispatching}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         halt.set()
-        await asyncio.gather(polling, dispatching)
+        await asyncio.gather(polling, delivering, dispatching)
     log.info("poller_stopped")
+
+
+async def _deliver(loaded: Settings, redis: Redis, stop: asyncio.Event) -> None:
+    """Deliver the webhooks, over connections of their own: feeds that hang take none of them."""
+    async with factory.client(loaded, max_connections=MAX_DELIVERIES) as client:
+        await Deliveries(factory.hooks(loaded, redis), client).run(stop)
 
 
 work = typer.Typer(help="Run workers of one stage.", no_args_is_help=True)
@@ -136,10 +144,16 @@ def work_article() -> None:
     """
     # numpy's threads would be copied into each child by the fork, and one thread does here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from jobs.extract import warm
+    from jobs import extract
+    from jobs.enrich import loading
     from worker.pool import Pool
 
     loaded = start("article")
+
+    def warm() -> None:
+        extract.warm()
+        loading.warm(factory.enrichment(loaded))
+
     Pool(
         lambda: factory.connect(loaded),
         factory.keys(loaded),

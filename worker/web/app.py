@@ -13,7 +13,7 @@ from jobs.keys import Keys
 from jobs.ledger import Ledger
 from worker.config import Settings
 from worker.feeds.registry import Registry
-from worker.web import article, dashboard, events, health, newsroom, websub
+from worker.web import article, dashboard, events, health, newsroom, syndication, websub
 from worker.web.access import OPEN_PATHS, SAFE_METHODS, is_loopback, is_same_origin, password_matches
 from worker.web.headers import secure
 from worker.web.live import Live
@@ -38,14 +38,20 @@ def create_app(settings: Settings, redis: Redis) -> Flask:
     ledger = Ledger(redis, keys, keep_ledger_days=settings.keep_ledger, keep_pages_days=settings.keep_pages)
     live = Live(redis, keys.stream, lambda: newsroom.status(redis, keys, ledger))
     install(app, Site(settings, redis, keys, ledger, Registry(redis, keys), live))
-    for blueprint in (newsroom.blueprint, article.blueprint, events.blueprint, health.blueprint):
-        app.register_blueprint(blueprint)
+    for part in (newsroom, article, events, health, syndication):
+        app.register_blueprint(part.blueprint)
     if settings.public_url:
         app.register_blueprint(websub.blueprint)
     app.register_blueprint(dashboard.make_blueprint(), url_prefix="/rq")
     for name in ("/favicon.ico", "/static/favicon.ico"):  # the second is what the RQ dashboard asks for
         app.add_url_rule(name, f"icon {name}", lambda: app.send_static_file("favicon.svg"))
-    app.jinja_env.filters |= {"moment": moment, "clock": clock, "duration": duration, "at": at}
+    app.jinja_env.filters |= {
+        "moment": moment,
+        "clock": clock,
+        "duration": duration,
+        "at": at,
+        "copied": article.copied,
+    }
     app.before_request(_admit)
     app.after_request(secure)
     app.register_error_handler(HTTPException, _explain)

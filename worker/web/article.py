@@ -11,6 +11,7 @@ from flask import Blueprint, abort, render_template
 from redis import Redis
 
 from jobs.article import ID_PATTERN
+from jobs.copies.lineage import copies_of
 from jobs.keys import Keys
 from jobs.link import Story
 from worker.web.card import card, http_url, read_event
@@ -19,7 +20,7 @@ from worker.web.site import site
 blueprint = Blueprint("article", __name__)
 
 # Shown elsewhere on the page, or how the rest is annotated.
-_NOT_ROWS = frozenset({"text", "provenance", "timings"})
+_NOT_ROWS = frozenset({"text", "provenance", "timings", "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def article(article_id: str) -> str:
         rows=list(rows(data)),
         timings=data.get("timings") or {},
         story=story,
+        copies=copies_of(here.redis, here.keys, article_id),
     )
 
 
@@ -83,6 +85,11 @@ def newest_event(redis: Redis, keys: Keys, article_id: str) -> tuple[str, dict[s
     entry = noted.decode()
     entries: Any = redis.xrange(keys.stream, entry, entry)
     return entry, read_event(entries[0][1]) if entries else None
+
+
+def copied(kind: str) -> str:
+    """``wire_copy`` → what that is, to a reader."""
+    return {"exact": "the same text", "wire_copy": "a copy", "excerpt": "an excerpt"}.get(kind, kind)
 
 
 def _why_not(story: Story | None) -> str:

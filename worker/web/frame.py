@@ -21,6 +21,11 @@ def article_frame(shown: Card) -> bytes:
     return f"id: {shown.entry}\nevent: article\ndata: {json.dumps(asdict(shown))}\n\n".encode()
 
 
+def event_frame(entry: str, raw: str) -> bytes:
+    """A whole event, as it stands on the stream: JSON on one line."""
+    return f"id: {entry}\nevent: article\ndata: {raw}\n\n".encode()
+
+
 def status_frame(numbers: Mapping[str, int]) -> bytes:
     """The numbers of the status line."""
     return f"event: status\ndata: {json.dumps(dict(numbers))}\n\n".encode()
@@ -29,6 +34,16 @@ def status_frame(numbers: Mapping[str, int]) -> bytes:
 def gap_frame(entry: str) -> bytes:
     """More was missed than is sent again: the page had better load afresh, and goes on from `entry`."""
     return f"id: {entry}\nevent: gap\ndata: {json.dumps({'entry': entry})}\n\n".encode()
+
+
+def position_frame(entry: str) -> bytes:
+    """A heartbeat that moves the client's last event id on: what it skipped is not looked at again."""
+    return f"id: {entry}\n".encode() + HEARTBEAT
+
+
+def overtaken_frame(after: str, until: str) -> bytes:
+    """Events were trimmed from the stream before this client had got them; it goes on after `until`."""
+    return f"id: {until}\nevent: overtaken\ndata: {json.dumps({'after': after, 'until': until})}\n\n".encode()
 
 
 def entry_id(text: str | None) -> str | None:

@@ -7,6 +7,7 @@ event it got and goes on from there.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from worker.web.card import card, read_event
-from worker.web.frame import article_frame, status_frame
+from worker.web.frame import article_frame, event_frame, status_frame
 
 MAX_CLIENTS = 48
 """Open streams in one process. Each holds a thread of the server, which needs some for its other pages."""
@@ -43,6 +44,11 @@ class Frame:
     entry: str | None
     """Id of its stream entry; None for what can't be resumed from."""
     data: bytes
+    """What the newsroom's page gets: an article's card, or the numbers."""
+    whole: bytes = b""
+    """The whole event, for other clients; empty where there is none."""
+    event: Mapping[str, Any] | None = None
+    """The same to be looked at. Frames are shared by all clients: not to be changed."""
 
 
 class Ended(Exception):
@@ -172,10 +178,9 @@ class Live:
             return False
 
     def _hand_on(self, entry: str, fields: Mapping[bytes, bytes]) -> None:
-        event = read_event(fields)
-        shown = card(entry, event) if event else None
-        if shown is not None:
-            self._offer(Frame(entry, article_frame(shown)))
+        frame = event_of(entry, fields)
+        if frame is not None:
+            self._offer(frame)
 
     def _tell_status(self, *, arrived: bool) -> None:
         since = time.monotonic() - self._told_at
@@ -193,3 +198,15 @@ class Live:
     def _tail(self) -> str:
         last: Any = self._redis.xrevrange(self._stream, count=1)
         return last[0][0].decode() if last else "0-0"
+
+
+def event_of(entry: str, fields: Mapping[bytes, bytes]) -> Frame | None:
+    """The frame of a stream entry; None when it says nothing of an article."""
+    event = read_event(fields)
+    shown = card(entry, event) if event else None
+    if event is None or shown is None:
+        return None
+    # As JSON again, for what is not ours may have line ends in it.
+    raw = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    whole = event_frame(entry, raw.encode("utf-8", "backslashreplace").decode())
+    return Frame(entry, article_frame(shown), whole, event)

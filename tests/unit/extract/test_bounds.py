@@ -55,6 +55,8 @@ def test_not_refused(body: bytes) -> None:
 
 SLOW_FOR_THE_CARELESS = {
     "a line of dashes": f"<p>{'-' * 500_000}x</p>",
+    "one long invitation": f"<p>{'the newsletter your newsletters: sign up ' * 10_000}</p>",
+    "a long list of links": "<h3><a href=/x>a headline of five words</a></h3><p>a b</p>" * 5_000,
     "a line of marks": f"<p>loading{'!' * 500_000}x</p><p>{'…' * 300_000}x</p>",
     "capitals": f"<p>{'AB-' * 300_000}</p><p>{'A' * 300_000}</p>",
     "open tags": "<a<" * 300_000,

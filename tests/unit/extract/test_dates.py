@@ -91,6 +91,77 @@ def test_clocks_and_other_articles_have_no_say(body: str) -> None:
     assert extracted("", body).published is None
 
 
+UTC_META = '<meta property="article:published_time" content="2024-03-01T18:30:00+00:00">'
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("March 2, 2024 — 5.30am", "2024-03-02T05:30:00+11:00"),
+        ("1 March 2024, 19:30 Uhr", "2024-03-01T19:30:00+01:00"),
+        ("March 1, 2024 1:30 p.m. ET", "2024-03-01T13:30:00-05:00"),
+        ('<time datetime="2024-03-01T13:30:00-05:00">Friday</time>', "2024-03-01T13:30:00-05:00"),
+        ("March 1, 2024", "2024-03-01T18:30:00+00:00"),
+        ("March 1, 2024 18:30", "2024-03-01T18:30:00+00:00"),
+        ("March 1, 2024 11:17", "2024-03-01T18:30:00+00:00"),  # of something else
+        ("March 1, 2024 6:30", "2024-03-01T18:30:00+00:00"),  # half a day off: a clock without “pm”
+        ("March 1, 2024 at 8:30 PM GMT+2", "2024-03-01T18:30:00+00:00"),  # the clock of who fetched it
+    ],
+)
+def test_the_publishers_offset(line: str, expected: str) -> None:
+    """A moment that is given in UTC gets the offset at which readers see it, or other evidence has it."""
+    draft = extracted(UTC_META, f"<article><h1>A bridge</h1><p>{line}</p>{BODY}</article>")
+    assert draft.published == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "published", "modified"),
+    [
+        ("<p>Updated May 3, 2024</p>", None, "2024-05-03"),
+        ('<p>Updated <time datetime="2024-05-03">3 May</time></p>', None, "2024-05-03"),
+        ('<time itemprop="dateModified" datetime="2024-05-03">3 May</time>', None, "2024-05-03"),
+        ('<time class="updated" datetime="2024-05-03">Aktualisiert am 3. Mai</time>', None, "2024-05-03"),
+        ('<time class="entry-date published updated" datetime="2024-05-03">x</time>', "2024-05-03", None),
+        ("<p>Published on 05/23/24</p>", "2024-05-23", None),
+        ("<p>Published on 05/04/24</p>", None, None),
+    ],
+)
+def test_the_date_of_a_change_is_not_that_of_publication(
+    line: str, published: str | None, modified: str | None
+) -> None:
+    """A page that only says when it was updated has no date of publication: they differ too often."""
+    draft = extracted("", f"<article><h1>A bridge</h1>{line}{BODY}</article>")
+    assert (draft.published, draft.modified) == (published, modified)
+
+
+@pytest.mark.parametrize(
+    ("body", "published"),
+    [
+        ('<h3>Published</h3><p><time datetime="2024-05-03">x</time></p>', "2024-05-03"),
+        ('<aside class="post-meta"><time datetime="2024-05-03">x</time></aside>', "2024-05-03"),
+        ('<p><time datetime="2024-05-03">x</time></p>', None),  # nothing says whose it is
+        ('<header class="blog"><time datetime="2024-05-03">x</time></header>', None),  # the page's clock
+        (
+            '<p class="post"><time datetime="2024-05-03">x</time><time datetime="2024-05-04">x</time></p>',
+            None,
+        ),
+        ('<div id="comment-7"><p class="post"><time datetime="2024-05-03">x</time></p></div>', None),
+        ('<ul class="posts"><li><time datetime="2024-05-03">x</time></li></ul>', None),
+    ],
+)
+def test_the_only_time_of_a_page(body: str, published: str | None) -> None:
+    """Where nothing else tells, and it is marked as an article's: not the clock, a comment's, a list's."""
+    assert extracted("", f"<h2>A bridge</h2><div>{BODY}</div>{body}").published == published
+
+
+def test_no_evidence_from_the_future() -> None:
+    """Whoever says it: a date after now is no date, and the next evidence is asked."""
+    ahead = '<meta property="article:published_time" content="2031-03-01T08:00:00+01:00">'
+    assert extracted(ahead, TIME).published == "2024-03-01"
+    late = f"<article><h1>A</h1><p>May 3, 2031</p>{BODY}</article>"
+    assert extracted(ahead, late, Entry("", published="2030-01-01")).published is None
+
+
 def test_modified_before_published_is_none() -> None:
     """A change before the publication is a mistake of the page."""
     modified = '<meta property="article:modified_time" content="2024-02-01T08:00:00+01:00">'
@@ -109,6 +180,10 @@ def test_conflict_is_named() -> None:
         ("https://e.org/2024/03/01/bridge", "2024-03-01"),
         ("https://e.org/bridge-20240301.html", "2024-03-01"),
         ("https://e.org/bridge?d=2024-03-01", None),
+        ("https://e.org/2024/mar/01/bridge", "2024-03-01"),
+        ("https://e.org/2024/foo/01/bridge", None),
+        ("https://e.org/2024/03/16-new-bridges", None),
+        ("https://e.org/2024-03-16-new-bridges", "2024-03-16"),
         ("https://e.org/1234202403011234", None),
         ("https://e.org/2024/13/01/bridge", None),
         (None, None),

@@ -128,13 +128,22 @@ def test_summary_is_whole_and_not_the_headline() -> None:
     assert (draft.summary, draft.provenance["summary"]) == ("The council wants a bridge & a road.", "meta")
 
 
-def test_section_that_says_nothing_is_none() -> None:
-    """“Uncategorized” and “Home” are no sections."""
-    assert extracted(articleSection=["Uncategorized", "Home"]).section is None
-    assert (
-        extracted('<meta property="article:section" content="World">', articleSection="Home").section
-        == "World"
-    )
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Uncategorized", "Allgemein", "Nicht kategorisiert", "Non classé", "Sin categoría", "Senza categoria",
+        "Sem categoria", "Geen categorie", "Okategoriserad", "Bez kategorii", "Без рубрики", "未分类", "Home",
+        "Latest news", "Example News",
+    ],
+)  # fmt: skip
+def test_section_that_says_nothing_is_none(name: str) -> None:
+    """“Uncategorized” in any language, “Home” and the site's own name are no sections, nor tags."""
+    site = '<meta property="og:site_name" content="Example News">'
+    assert extracted(site, articleSection=[name, "Home"]).section is None
+    world = extracted(f'{site}<meta property="article:section" content="World">', articleSection=name)
+    assert world.section == "World"
+    if name != "Example News":
+        assert extracted(site, keywords=[name, "Bridges"]).tags == ("Bridges",)
 
 
 def test_tags() -> None:
@@ -164,6 +173,11 @@ def test_images_are_absolute_and_the_leading_one_first() -> None:
         ("https://m.example.org/news/bridge", "https://m.example.org/news/bridge"),
         ("https://evil.example/news/bridge", None),
         ("https://www.example.org/", None),
+        ("https://www.example.org/news/", None),  # a directory, which all its articles would share
+        ("https://www.example.org/news?id=7", "https://www.example.org/news?id=7"),
+        ("https://other.example.org/home/p-1", None),  # another host, another name
+        ("https://www.example.org/amp/news/bridge", None),
+        ("https://www.example.org/news/bridge/amp", None),
         ("javascript:alert(1)", None),
         ("http://[::1", None),
         ("", None),
@@ -172,6 +186,19 @@ def test_images_are_absolute_and_the_leading_one_first() -> None:
 def test_canonical_is_believed_on_its_own_site_only(href: str, believed: str | None) -> None:
     """A page can't pass itself off as another site's, nor as the front page."""
     assert extracted(f'<link rel="canonical" href="{href}">').canonical == believed
+
+
+def test_canonical_of_amp_and_printed_pages() -> None:
+    """The whole page stands for its AMP form, its print form and its second page."""
+    for url in ("https://www.example.org/news/bridge/amp", "https://www.example.org/news/bridge/2"):
+        page = f'<html><head><link rel="canonical" href="{URL}"></head><body>{BODY}</body></html>'
+        assert extract(page.encode(), url=url).canonical == URL
+
+
+def test_canonical_on_its_own_host_first() -> None:
+    """Where two are given, the one on the host that answered is believed."""
+    head = '<link rel="canonical" href="https://m.example.org/news/bridge">'
+    assert extracted(f'{head}<meta property="og:url" content="{URL}">').canonical == URL
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from jobs.entry import Entry, Image
 from jobs.errors import Permanent, Reason
 from jobs.extract import Draft
-from jobs.extract.from_feed import FROM_FEED, drafted
+from jobs.extract.from_feed import drafted
 from jobs.extract.limits import MAX_TAGS
+from jobs.extract.quality import FROM_FEED
 from jobs.page import Page
 
 URL = "https://www.one.test/2026/11/ferry"

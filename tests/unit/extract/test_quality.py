@@ -8,15 +8,18 @@ from jobs.extract import extract
 from jobs.extract.quality import confidence, issues, score
 from jobs.extract.text import ArticleText
 
-GOOD = ArticleText("The council met on Monday. " * 60, agreement=0.95, certainty=0.97)
+GOOD = ArticleText("The council met on Monday. " * 60, agreement=0.95, certainty=0.97, says_article=True)
 
 
 def test_confidence_follows_what_was_found() -> None:
-    """Sure and agreed is near one; unsure, in disagreement or short is less; no text is nothing."""
+    """Sure is near one; unsure is less, and so is leaving out much in disagreement; no text is nothing."""
     assert confidence(GOOD) > 0.9
-    assert confidence(replace(GOOD, certainty=0.55, agreement=0.2)) < 0.5
-    assert confidence(replace(GOOD, agreement=0.2)) < confidence(GOOD)
-    assert confidence(replace(GOOD, text=GOOD.text[:200])) < confidence(GOOD)
+    assert confidence(replace(GOOD, certainty=0.55, says_article=False)) < 0.5
+    assert confidence(replace(GOOD, agreement=0.2, taken=0.1, says_article=False)) < 0.5
+    assert confidence(replace(GOOD, says_article=False)) < confidence(GOOD)
+    assert confidence(replace(GOOD, taken=0.1)) < confidence(GOOD)
+    doubtful = replace(GOOD, certainty=0.55)
+    assert confidence(replace(doubtful, confirmed=True)) > confidence(doubtful)
     assert confidence(replace(GOOD, text="")) == 0.0
 
 

@@ -34,6 +34,11 @@ def heading(page: str):  # type: ignore[no-untyped-def]  # lxml has no types
         ("12. listopada 2023.", "hr", "2023-10-12"),
         ("31/12/2023", None, "2023-12-31"),
         ("12/31/2023", "en-US", "2023-12-31"),
+        ("12/31/23", None, "2023-12-31"),
+        ("12/11/23", None, None),
+        ("2023 Dec 31", None, "2023-12-31"),
+        ("Do 31.12.23 | 14:07 Uhr", None, "2023-12-31"),
+        ("Version 31.12.23.4", None, None),
         ("05/04/2023", "fr", "2023-04-05"),
         ("05/04/2023", "en", None),
         ("May 40, 2023", None, None),
@@ -68,6 +73,11 @@ def test_months_that_mean_another_elsewhere() -> None:
         (f"<main><div><p>May 3, 2024</p><h1>A bridge</h1></div>{TEXT}</main>", Shown("2024-05-03")),
         (f"<main><div><p>Friday, May 3, 2024</p><h1>A bridge</h1></div>{TEXT}</main>", Shown()),
         (f"<p>May 3, 2024</p><h1>A bridge</h1>{TEXT}", Shown()),
+        (f"<h1>A bridge</h1><p>The old bridge of the town in fog, May 3, 2023</p>{TEXT}", Shown()),
+        (
+            f"<h1>A bridge</h1><p>By Maria Muster and Ada Beispiel, our writers, May 3, 2024</p>{TEXT}",
+            Shown("2024-05-03"),
+        ),
         (f"<h1>A bridge</h1>{TEXT * 9}<p>May 3, 2024</p>", Shown()),
         (f"<h1>A bridge</h1><aside>May 3, 2024</aside><script>May 3, 2024</script>{TEXT}", Shown()),
     ],
@@ -125,10 +135,78 @@ def test_what_looks_like_a_name(text: str, so: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "body", "headline"),
+    [
+        # Readers see it in other words than search engines.
+        ("Get a bridge for all of us today", "<h1>A bridge for all of us</h1>", "A bridge for all of us"),
+        # What heads the page's lists comes after it.
+        ("Where to cross the river in town",
+         "<h1>The best ways to cross the river in town</h1><h1>Where to swim in the river in town</h1>",
+         "The best ways to cross the river in town"),
+        # The h1 is the site's, a section's, or of something else altogether.
+        ("A bridge for all of us", "<h1>Our Blog</h1><h3>A bridge for all of us, at last</h3>",
+         "A bridge for all of us, at last"),
+        ("A bridge for all of us",
+         "<h3>A bridge for all of us!</h3><h1>A word from our founder, Ms Muster:</h1>",
+         "A bridge for all of us!"),
+        ("Example! A bridge for all of us", "<h1>Pulse!</h1><h2>A bridge for all of us</h2>",
+         "A bridge for all of us"),
+        ("The lean bridge", "<h1>Lessons of Example</h1>", "The lean bridge"),
+        # No h1 at all.
+        ("7 ways to cross a river safely", "<h2>7 ways to help you cross a river safely</h2>",
+         "7 ways to help you cross a river safely"),
+        ("A bridge for all of us", "<h2>Another story of another day</h2>", "A bridge for all of us"),
+        # Two words are a headline, too.
+        ("Bridges: what they cost low-income families", "<h1>Affordable bridges</h1>", "Affordable bridges"),
+    ],
+)  # fmt: skip
+def test_which_heading_it_is(head: str, body: str, headline: str) -> None:
+    """The headline is what readers see over the text, wherever the markup has it."""
+    meta = f'<meta property="og:title" content="{head}"><meta name="twitter:title" content="{head}">'
+    title = f"Lessons of Example: {head}"
+    page = f"<html><head>{meta}<title>{title}</title></head><body>{body}{TEXT}</body></html>"
+    assert extract(page.encode(), url="https://example.org/blog/a/b").headline == headline
+
+
+def test_a_kicker_goes_by_most() -> None:
+    """“Kenya:” before the headline stays where feed, meta tags and title all have it, and else goes."""
+    title = "Kenya: A bridge for all of us"
+    head = f'<meta property="og:title" content="{title}"><title>{title}</title>'
+    page = f"<html><head>{head}</head><body><h1>A bridge for all of us</h1>{TEXT}</body></html>".encode()
+    assert extract(page, url="https://e.org/a", entry=Entry("", title=title)).headline == title
+    assert extract(page, url="https://e.org/a", entry=Entry("", title=title[7:])).headline == title[7:]
+
+
+@pytest.mark.parametrize(
+    ("title", "headline"),
+    [
+        ("A bridge for all of us | District", "A bridge for all of us"),
+        ("A bridge for all of us | City Life | Example News", "A bridge for all of us"),
+        ("District | A bridge for all of us", "A bridge for all of us"),
+        ("A bridge for all of us - District - Example News", "A bridge for all of us"),
+        ("Example News: A bridge for all of us", "Example News: A bridge for all of us"),
+        ("District – a bridge for all of us", "District – a bridge for all of us"),
+        ("A bridge for all of us | Analysis", "A bridge for all of us | Analysis"),
+        ("A bridge | District", "A bridge | District"),
+    ],
+)
+def test_headline_without_its_section(title: str, headline: str) -> None:
+    """What the page's URL or markup files it under goes after a separator; a topic before a dash stays."""
+    head = (
+        f'<title>{title}</title><meta property="og:site_name" content="Example News">'
+        '<meta property="article:section" content="City Life">'
+    )
+    page = f"<html><head>{head}</head><body>{TEXT}</body></html>"
+    assert extract(page.encode(), url="https://example.org/district/343604").headline == headline
+
+
+@pytest.mark.parametrize(
     ("body", "headline"),
     [
         ("<h1>Example News</h1><h1>A bridge for all of us</h1>", "A bridge for all of us"),
-        ("<h1>Opinion A bridge for all of us</h1>", "A bridge for all of us"),
+        ("<h1><span>Opinion</span> A bridge for all of us</h1>", "A bridge for all of us"),
+        ("<h1>Now A bridge for all of us</h1>", "Now A bridge for all of us"),
+        ("<h1>The bridge</h1><h2>A bridge for all of us, they say</h2>", "The bridge"),
         ("<h1>All of us may have a bridge</h1>", "All of us may have a bridge"),
         ("<h1>World</h1><h1>Most read</h1>", "A bridge for all of us"),
     ],

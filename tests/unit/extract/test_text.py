@@ -40,6 +40,51 @@ def test_lines_that_are_not_the_article_go(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
+    ["Read more: Museum lends statues", "RELATED: River levels fall again", "Lire aussi : Le pont",
+     "Lees ook: De brug", "Sign up for our free daily newsletter!",
+     "Get the news in your inbox. Subscribe to the Times’s newsletters.",
+     "For more of the town, please sign up for our newsletter.", "Jetzt abonnieren: den täglichen Newsletter",
+     "- Inscrivez-vous à notre newsletter", "Читайте также: мост"],
+)  # fmt: skip
+def test_pointers_and_invitations_go(line: str) -> None:
+    """“Read more: …” and what asks readers to take the newsletter, in several languages."""
+    assert clean(["One.", line, "Two."], None) == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Read more about it in the report.", "Our newsletter was read by 1,000 people.",
+     "More: that is what he asked for, and what he was not given by the council, or the mayor, or by anybody "
+     "else in the town.", "Twelve people signed up for my newsletter in the past week.",
+     "He asked them to subscribe to the plan.",
+     "You could find this in your inbox, the ministry said.", "Related crimes: the police counted three."],
+)  # fmt: skip
+def test_sentences_about_them_stay(line: str) -> None:
+    """A sentence that only speaks of newsletters, of reading or of more stays."""
+    assert clean(["One.", line, "Two."], None) == ["One.", line, "Two."]
+
+
+def test_readings_stay_in_their_line() -> None:
+    """How a name is read, set above it (ruby), is a part of its sentence, as its brackets are."""
+    name = "<ruby><rb>尹錫悦</rb><rp>（</rp><rt>ユンソンニョル</rt><rp>）</rp></ruby>"
+    text = f"韓国の{name}大統領は三日夜、緊急談話を出し、野党が国政をまひさせているとして非常戒厳を宣言した。"
+    page = f"<html lang=ja><body><article><h1>韓国</h1>{f'<p>{text}</p>' * 1}<p>{'市議会は月曜日に橋の話をした。' * 3}</p></article></body></html>"  # noqa: E501 - a page
+    assert "韓国の尹錫悦（ユンソンニョル）大統領は" in extract(page.encode(), url=None).text
+
+
+def test_captions_are_apart() -> None:
+    """A picture's caption goes with the picture, not into the text between its paragraphs."""
+    caption = "The old bridge in spring, seen from the mill. Photo: Ines Hold"
+    figure = f"<figure><img src='/b.jpg' alt=''><figcaption>{caption}</figcaption></figure>"
+    body = LONG.format(1), LONG.format(2), LONG.format(3)
+    page = f"<html><body><article><h1>A bridge</h1><p>{body[0]}</p>{figure}<p>{body[1]}</p><p>{body[2]}</p></article></body></html>"  # noqa: E501 - a page
+    draft = extract(page.encode(), url="https://www.one.test/2026/11/a-bridge")
+    assert draft.text.split("\n\n") == list(body)
+    assert [(image.url, image.caption) for image in draft.images] == [("https://www.one.test/b.jpg", caption)]
+
+
+@pytest.mark.parametrize(
+    "line",
     [
         "Advertisement spending rose by 5 percent.",
         "He told the court to read more.",

@@ -152,7 +152,7 @@ function connect() {
       if (number) number.textContent = value.toLocaleString();
     }
   });
-  source.addEventListener("gap", () => location.reload());
+  for (const name of ["gap", "overtaken"]) source.addEventListener(name, () => location.reload());
 }
 
 function reconnect() {

@@ -1,0 +1,1 @@
+"""Copies: articles that repeat the text of an earlier one, found and told apart."""

@@ -1,0 +1,78 @@
+"""The capitalised runs of a text: where names are, as far as writing shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobs.enrich.sentences import Sentence
+
+# Elisions are words of their own (l’Iran, d’Alep), and so are hyphens’ and apostrophes’ parts not.
+_TOKEN = re.compile(
+    r"(?:U\.S\.A?|U\.K\.|U\.N\.|EE\.\s?UU)\.?|(?:[LDJNSMCTldjnsmct]|[Qq]u|[Dd]ell|[Dd]all|[Nn]ell|[Ss]ull|[Aa]ll)[’'](?=[^\W\d_])"
+    r"|[^\W_]+(?:[’'.&-][^\W_]+)*"
+)
+_POSSESSIVE = re.compile(r"[’']s$")
+_ARABIC_ARTICLE = re.compile(r"^(?:al|el|ad|as|ash|ibn)-[A-ZÀ-Þ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word."""
+
+    text: str
+    """Without a possessive ’s."""
+    start: int
+    """In the text."""
+    end: int
+    """In the text, possessive included."""
+    capital: bool
+    opens: bool
+    """It begins its sentence: its capital says nothing."""
+    possessive: bool = False
+
+    @property
+    def lower(self) -> str:
+        """Case folded."""
+        return self.text.casefold()
+
+
+def tokens(sentence: Sentence, *, split_elisions: bool) -> list[Token]:
+    """The words of a sentence."""
+    found: list[Token] = []
+    for match in _TOKEN.finditer(sentence.text):
+        word = match[0]
+        if split_elisions and word[-1] in "’'":
+            continue
+        possessive = not split_elisions and bool(_POSSESSIVE.search(word))
+        bare = _POSSESSIVE.sub("", word) if possessive else word
+        start, end = sentence.start + match.start(), sentence.start + match.end()
+        capital = bare[0].isupper() or bool(_ARABIC_ARTICLE.match(bare))
+        found.append(Token(bare, start, end, capital, not found, possessive))
+    return found
+
+
+def adjacent(text: str, left: Token, right: Token) -> bool:
+    """Do two tokens stand side by side with nothing but a space (or an elision) between?"""
+    between = text[left.end : right.start]
+    return between == " " or (len(between) <= 4 and between[:1] == " " and between[-1:] in "’'")
+
+
+def runs(text: str, words: list[Token]) -> Iterator[tuple[int, int]]:
+    """First and last (inclusive) index of each run of capitalised words side by side."""
+    at = 0
+    while at < len(words):
+        if not words[at].capital:
+            at += 1
+            continue
+        last = at
+        while (
+            last + 1 < len(words)
+            and words[last + 1].capital
+            and not words[last].possessive
+            and text[words[last].end : words[last + 1].start] == " "
+        ):
+            last += 1
+        yield at, last
+        at = last + 1

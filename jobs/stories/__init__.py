@@ -1,0 +1,1 @@
+"""Stories: articles of many outlets, in many languages, about one event."""

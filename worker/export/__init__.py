@@ -1,0 +1,1 @@
+"""Events in the formats of others: ninjs, CSV, Parquet, JSON Feed, Atom."""
