@@ -237,6 +237,8 @@ class Tasks:
             after = enriched_again(before, self.enrichers())
         else:
             after = before
+        if after and self.copies and begun.redo != How.PUBLISH:
+            after = after.model_copy(update={"duplicate": self.copies.original(after, record=False)})
         if before is None or after is None:
             return after
         return as_revision(after, begun.revision + 1, _now_ms(), differing(before, after))

@@ -181,6 +181,13 @@ class Settings(BaseSettings):
         description="Articles that repeat an earlier one: published with its id, held back as duplicates, or "
         "not looked for.",
     )
+    copies_similarity: float = Field(
+        0.4,
+        ge=0.1,
+        le=0.95,
+        description="Share of two texts' words in threes in common that makes the later one a copy. "
+        "`palmyra replay --stage enrich --dry-run` shows what another value would change.",
+    )
     copies_window: int = Field(3, ge=1, le=30, description="Days back in which an original is looked for.")
     stories: bool = Field(
         True, description="Find articles on one event, in all languages, and tell of their stories."

@@ -180,7 +180,9 @@ def copies(settings: Settings, redis: Redis) -> Copies | None:
         return None
     from jobs.copies.index import Copies
 
-    return Copies(redis, keys(settings), window_days=settings.copies_window)
+    return Copies(
+        redis, keys(settings), window_days=settings.copies_window, similarity=settings.copies_similarity
+    )
 
 
 def stories(settings: Settings, redis: Redis) -> Stories | None:

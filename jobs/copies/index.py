@@ -14,7 +14,7 @@ from typing import Any
 from redis import Redis
 
 from jobs.article import Article, Duplicate
-from jobs.copies.likeness import likeness
+from jobs.copies.likeness import WIRE, likeness
 from jobs.copies.sketch import sketch
 from jobs.keys import Keys
 from jobs.scripts import Scripts
@@ -27,19 +27,19 @@ _DAY_MS = 86_400_000
 class Copies:
     """The sketches of some days' articles. `redis` must not decode responses."""
 
-    def __init__(self, redis: Redis, keys: Keys, *, window_days: int) -> None:
-        """`window_days`: how far back an original is looked for."""
+    def __init__(self, redis: Redis, keys: Keys, *, window_days: int, similarity: float = WIRE) -> None:
+        """`window_days`: how far back an original is looked for; `similarity`: what makes a copy."""
         self._run = Scripts(redis, keys).run
-        self._window_days = window_days
+        self._window_days, self._similarity = window_days, similarity
 
-    def original(self, article: Article) -> Duplicate | None:
-        """The earlier article that this one repeats. From now on this one is known to later ones."""
+    def original(self, article: Article, *, record: bool = True) -> Duplicate | None:
+        """The earlier article that this one repeats. To `record` makes this one known to later ones."""
         bands = sketch(article.text)
         if not bands:
             return None
-        keep_ms = (self._window_days + 1) * _DAY_MS
+        keep_ms = (self._window_days + 1) * _DAY_MS if record else 0
         told: Any = self._run("copies", article.id, self._window_days, keep_ms, CANDIDATES, *bands)
-        return _first(_repeated(article, _datas(told[1::2])))
+        return _first(_repeated(article, _datas(told[1::2]), self._similarity))
 
 
 def _datas(events: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
@@ -49,7 +49,9 @@ def _datas(events: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
             yield data
 
 
-def _repeated(article: Article, earlier: Iterable[Mapping[str, Any]]) -> Iterator[Duplicate]:
+def _repeated(
+    article: Article, earlier: Iterable[Mapping[str, Any]], similarity: float
+) -> Iterator[Duplicate]:
     """Each of these that the article repeats."""
     for data in earlier:
         behind_s = _seconds(article.first_seen) - _seconds(data["first_seen"])
@@ -57,7 +59,7 @@ def _repeated(article: Article, earlier: Iterable[Mapping[str, Any]]) -> Iterato
         if behind_s < 0 or root == article.id:
             continue
         same_site = data["source"]["domain"] == article.source.domain
-        alike = likeness(data["text"], article.text, same_site=same_site)
+        alike = likeness(data["text"], article.text, same_site=same_site, wire=similarity)
         if alike:
             yield Duplicate(
                 of=root,

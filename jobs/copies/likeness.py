@@ -48,8 +48,13 @@ class Likeness:
     """Words of the earlier text that the later one left out, about."""
 
 
-def likeness(earlier: str, later: str, *, same_site: bool = False) -> Likeness | None:
-    """What kind of copy of `earlier` the text `later` is, if it is one."""
+def likeness(earlier: str, later: str, *, same_site: bool = False, wire: float = WIRE) -> Likeness | None:
+    """What kind of copy of `earlier` the text `later` is, if it is one.
+
+    Args:
+        same_site: both are from one site.
+        wire: the share of both texts together that makes a copy; the other shares move with it.
+    """
     before, after = (Counter(shingles(words(text))) for text in (earlier, later))
     common = (before & after).total()
     if common < LEAST_COMMON:
@@ -57,18 +62,21 @@ def likeness(earlier: str, later: str, *, same_site: bool = False) -> Likeness |
     of_both = common / (before | after).total()
     of_later, of_earlier = common / after.total(), common / before.total()
     added, cut = after.total() - common, before.total() - common
-    kind = _kind(of_both, of_later, of_earlier, max(added, cut))
-    if kind is None or (same_site and of_both < SAME_SITE):
+    kind = _kind(of_both, of_later, of_earlier, max(added, cut), wire / WIRE)
+    if kind is None or (same_site and of_both < max(SAME_SITE, wire)):
         return None
     similarity = of_later if kind is Kind.EXCERPT else of_both
     return Likeness(kind, round(similarity, 3), added_words=added, cut_words=cut)
 
 
-def _kind(of_both: float, of_later: float, of_earlier: float, differing: int) -> Kind | None:
+def _kind(
+    of_both: float, of_later: float, of_earlier: float, differing: int, strictness: float
+) -> Kind | None:
     if min(of_later, of_earlier) >= EXACT and differing <= EXACT_WORDS:
         return Kind.EXACT
-    if of_both >= WIRE or min(of_later, of_earlier) >= WIRE_OF_EACH:
+    of_each = min(WIRE_OF_EACH * strictness, EXACT)
+    if of_both >= WIRE * strictness or min(of_later, of_earlier) >= of_each:
         return Kind.WIRE_COPY
-    if of_later >= EXCERPT:
+    if of_later >= min(EXCERPT * strictness, EXACT):
         return Kind.EXCERPT
     return None

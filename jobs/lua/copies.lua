@@ -1,5 +1,5 @@
 -- Who else has bands of this article's sketch; and from now on it has them too.
--- ARGV: id, days to look back, ms to keep, most candidates, bands …
+-- ARGV: id, days to look back, ms to keep (0: only look), most candidates, bands …
 -- Returns the candidates, those with most bands in common first: id, event, id, event, …
 -- The bands of a day are spread over many hashes, which Redis packs: some 30 bytes a band.
 local SHARDS = 8192
@@ -20,7 +20,7 @@ for i = 5, #ARGV do
     end
   end
   local key = K.bands(int(today) .. ':' .. int(shard))
-  if redis.call('HSETNX', key, field, id) == 1 and redis.call('HLEN', key) == 1 then
+  if keep_ms ~= '0' and redis.call('HSETNX', key, field, id) == 1 and redis.call('HLEN', key) == 1 then
     redis.call('PEXPIRE', key, keep_ms)
   end
 end

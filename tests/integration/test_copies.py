@@ -165,3 +165,26 @@ def test_the_articles_page_says_where_else_it_ran(newsrooms: Newsrooms) -> None:
     assert "two.test" in first
     assert f"/article/{link_id(FIRST)}" in second
     assert "a copy" in second
+
+
+def test_looking_changes_nothing_and_the_bar_can_be_moved(newsrooms: Newsrooms) -> None:
+    """A dry run finds what is a copy under another similarity, and later articles do not find it."""
+    newsrooms.run(FIRST, TEXT)
+    entries: Any = newsrooms.redis.xrange(newsrooms.keys.stream)
+    first = Article.model_validate(json.loads(entries[0][1][b"event"])["data"])
+    half = TEXT[: len(TEXT) * 6 // 10] + OTHER[: len(OTHER) * 6 // 10]
+    later = first.model_copy(
+        update={
+            "id": "b" * 16,
+            "text": half,
+            "source": first.source.model_copy(update={"domain": "two.test"}),
+        }
+    )
+    before = sorted(newsrooms.redis.scan_iter("*"))
+    strict = Copies(newsrooms.redis, newsrooms.keys, window_days=3, similarity=0.9)
+    lax = Copies(newsrooms.redis, newsrooms.keys, window_days=3, similarity=0.3)
+    assert strict.original(later, record=False) is None
+    found = lax.original(later, record=False)
+    assert found is not None
+    assert found.of == first.id
+    assert sorted(newsrooms.redis.scan_iter("*")) == before
