@@ -55,6 +55,12 @@ class Keys:
         """Sorted set, a clock: open links that wait for a time (a back-off), by that time."""
         return self._key("later")
 
+    @property
+    def rechecks(self) -> str:
+        """Sorted set, a clock: closed links whose site will be asked again (jobs/lua/lease.lua), by when. Those
+        published within the longest time of PALMYRA_RECHECK, one each, some 100 bytes."""
+        return self._key("rechecks")
+
     def leases(self, stage: str) -> str:
         """Sorted set, a clock: open links that are handed out in a stage, by the end of their lease."""
         return self._key("leases", stage)
@@ -275,7 +281,7 @@ class Keys:
     def lua(self) -> str:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
         one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
-        one += ("stream", "edge", "feeds", "rq_failed", "stories", "newest_stories")
+        one += ("stream", "edge", "feeds", "rq_failed", "stories", "newest_stories", "rechecks")
         by: tuple[str, ...] = (
             "link",
             "way",

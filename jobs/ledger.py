@@ -32,6 +32,8 @@ NEWEST_DEAD = 5000
 """Dead links that show as failed jobs in the RQ dashboard."""
 REOPEN_AFTER_S = 600
 """A changed entry opens its link again no sooner after the link's end: some change at each poll."""
+MISSING_S = 2 * 3600
+"""An article that answers 404 is withdrawn when it still does so after this time: sites blink."""
 CRAWL_DELAY_DAYS = 2
 """A Crawl-delay is forgotten when nobody read that robots.txt for so long."""
 MAX_CRAWL_ORIGINS = 20
@@ -103,8 +105,10 @@ class Ledger(LedgerView):
         keep_pages_days: float = 3,
         lease_s: float = LEASE_S,
         reopen_after_s: float = REOPEN_AFTER_S,
+        recheck_s: Iterable[float] = (),
     ) -> None:
         super().__init__(redis, keys)
+        self._steps = " ".join(str(int(1000 * after_s)) for after_s in sorted(recheck_s))
         self._keep_ms = int(keep_ledger_days * _DAY_MS)
         self._keep_pages_ms = int(keep_pages_days * _DAY_MS)
         self._lease_ms = int(lease_s * 1000)
@@ -217,7 +221,7 @@ class Ledger(LedgerView):
         """Hand out what is due and has room in the windows (links in flight in each stage)."""
         raw_links, raw_hopeless, wait = self._run(
             "lease", self._lease_ms, int(host_delay_s * 1000), fetch_window, article_window, max_pages, most,
-            MAX_TRIES_UNREPORTED, MAX_DEATHS,
+            MAX_TRIES_UNREPORTED, MAX_DEATHS, self._steps,
         )  # fmt: skip
         leases = tuple(
             Lease(_text(i), _text(stage), int(attempt), _text(url), _text(host), _previous(_text(job)))
@@ -260,12 +264,13 @@ class Ledger(LedgerView):
         note: str = "",
         again: bool = False,
         lineage: tuple[str, str] | None = None,
+        recheck: bool = False,
     ) -> tuple[str, str | None]:
         """Publish and close the link, once. `validators` of its page as `jobs.validators.pack` makes them.
 
         `note` goes on where the link's way says that it was published. `again`: publish it though the digests
         are those of the newest revision. `lineage`: what the article that this one repeats shall remember
-        of it (`jobs.copies.lineage`).
+        of it (`jobs.copies.lineage`). `recheck`: its site is asked later whether it changed, if it is new.
 
         Returns the outcome (``published``, ``duplicate``, ``unchanged`` or ``overtaken``) and, for a
         duplicate, the id of the link that was published from the same page.
@@ -285,6 +290,7 @@ class Ledger(LedgerView):
             note,
             int(again),
             *(lineage or ("", "")),
+            self._steps if recheck else "",
         )
         outcome, _, other = _text(raw).partition(" ")
         return outcome, other or None
@@ -299,10 +305,26 @@ class Ledger(LedgerView):
         """The page moved to another domain: queue it there. False when overtaken."""
         return bool(self._run("reroute", begun.link_id, begun.attempt, url, host, note))
 
-    def unchanged(self, begun: Begun, detail: str) -> bool:
-        """End the link as ``unchanged``: its site says so. False when overtaken."""
+    def vanish(
+        self, begun: Begun, *, certain: bool, event_id: str, event_type: str, event: str, digests: str, said: str
+    ) -> str:
+        """The site says that a published article is not there any more: publish its withdrawal and close the link.
+
+        Where that is not `certain` (a 404), only once it was missing before, hours ago; else the link ends as
+        ``unchanged`` and its site is asked again then.
+
+        Returns the outcome: ``published``, ``unchanged`` or ``overtaken``.
+        """
+        args = (begun.link_id, begun.attempt, int(certain), int(MISSING_S * 1000), event_id, event_type, event)
+        return _text(self._run("vanish", *args, digests, self._keep_ms, _short(said), self._steps))
+
+    def unchanged(self, begun: Begun, detail: str, says: tuple[str, str] | None = None) -> bool:
+        """End the link as ``unchanged``. False when overtaken.
+
+        `says`: digests and packed validators of the page, where it was read: they are the newest revision's now.
+        """
         args = (begun.link_id, begun.attempt, "unchanged", "", _short(detail), self._keep_ms)
-        return bool(self._run("settle", *args))
+        return bool(self._run("settle", *args, *(says or ())))
 
     def duplicate(self, begun: Begun, of: str, detail: str) -> bool:
         """End the link as ``duplicate`` of an article that it repeats. False when overtaken."""

@@ -25,6 +25,8 @@ class How(StrEnum):
     """The article is enriched again as it was published."""
     PUBLISH = "publish"
     """The article is published again as it was."""
+    RECHECK = "recheck"
+    """The site is asked whether a published article changed. It stands as it is whatever else it answers."""
 
 
 class Status(IntEnum):

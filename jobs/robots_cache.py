@@ -106,7 +106,7 @@ def _failed(before: Copy | None, reason: Reason, detail: str, now_ms: int) -> Co
 
 
 def barred_agents(ledger: Ledger, url: str) -> tuple[str, ...]:
-    """The AI crawlers that the robots.txt of a page's origin keeps out, as far as it has been read of late."""
+    """The AI crawlers that the robots.txt of a page's origin keeps out, as far as it was read of late."""
     parts = split(url)
     packed = ledger.redis.get(ledger.keys.robots(f"{parts.scheme}://{parts.authority}"))
     copy = Copy.unpack(packed) if isinstance(packed, bytes) else None

@@ -81,13 +81,19 @@ def _all() -> dict[str, dict[str, str]]:
 @cache
 def word_list(name: str) -> frozenset[str]:
     """The folded words of a list in ``data``."""
+    return frozenset(map(fold, raw_word_list(name)))
+
+
+@cache
+def raw_word_list(name: str) -> frozenset[str]:
+    """The words of a list in ``data``, case folded only."""
     lines = (line for line in _data(name).splitlines() if not line.startswith("#"))
-    return frozenset(fold(word) for line in lines for word in line.split())
+    return frozenset(word.casefold() for line in lines for word in line.split())
 
 
 @cache
 def calendar(language: str | None) -> frozenset[str]:
-    """Folded names of months and weekdays."""
+    """Names of months and weekdays, folded and case folded."""
     names: set[str] = set()
     for code in ("en", language):
         try:
@@ -98,7 +104,7 @@ def calendar(language: str | None) -> frozenset[str]:
             for width in ("wide", "abbreviated"):
                 names.update(locale.months["format"][width].values())
                 names.update(locale.days["format"][width].values())
-    return frozenset(map(fold, names))
+    return frozenset({form for name in names for form in (fold(name), name.casefold())})
 
 
 def _data(name: str) -> str:

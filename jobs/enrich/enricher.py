@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 ELIDING = frozenset({"fr", "it", "ca"})
 """Languages in which l’ and d’ are words."""
-MAX_CHARS = 15_000
-"""So much of a text is looked at: 2,500 words say what it is about, and a hostile one can't take long."""
+MAX_CHARS = 10_000
+"""So much of a text is looked at: 1,600 words say what it is about, and a hostile one can't take long."""
 
 Findings = Mapping[str, tuple[str, Any]]
 """Field of the article → (origin of the value, see `jobs.article.ORIGINS`; value)."""

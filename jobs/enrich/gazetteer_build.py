@@ -44,7 +44,8 @@ def build(cities: dict[str, dict[str, Any]]) -> bytes:
         for name in (city["name"], *city["alternatenames"]):
             folded = fold(name)
             if _usable(name, folded):
-                names[key(folded), number] = names.get((key(folded), number), False) or folded == primary
+                at = (key(folded), number)
+                names[at] = names.get(at, False) or folded == primary
     order = sorted(names)
     parts = (
         array("Q", (k for k, _ in order)),

@@ -1,8 +1,8 @@
 """Phrases that say what a text is about: what a person would underline.
 
-Candidates are names, and what stands between stop words, up to four words. They count by how often they come,
-how early, and whether the headline has them; names and words of a topic count more. Of two that say the same
-(their stems), one is shown.
+Candidates are names, and what stands between stop words, up to three words. They count by how often they
+come, how early, and whether the headline has them; names and words of a topic count more. Of two that say the
+same, by their stems, one is shown.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from math import log
 
-from jobs.enrich.cues import calendar, cues, word_list
+from jobs.enrich.cues import calendar, cues, raw_word_list
 from jobs.enrich.enricher import ELIDING, Enricher, Findings, Subject
 from jobs.enrich.folding import fold
 from jobs.enrich.gazetteer import gazetteer
@@ -25,13 +26,13 @@ from jobs.enrich.topics import is_topical
 from jobs.enrich.words import stem, stopwords
 
 MOST = 10
-MAX_WORDS = 4
-SENTENCES = 60
+MAX_WORDS = 3
+SENTENCES = 40
 """What comes later says no more about it."""
 NAME, IN_HEADLINE, ONE_WORD, TOPICAL = 1.6, 2.2, 0.6, 1.5
 ONCE_PERSON, ONCE_PLACE = 0.3, 0.4
 """What a name counts that comes once, and not in the headline: whoever is quoted, where somebody spoke."""
-LENGTHS = {1: 1.0, 2: 1.5, 3: 1.35, 4: 1.0}
+LENGTHS = {1: 1.0, 2: 1.5, 3: 1.35}
 _HAS_LETTER = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -56,7 +57,7 @@ def enricher(choice: Choice) -> Enricher:
         return {"keyphrases": ("text", found)} if found else {}
 
     return Enricher(
-        "keyphrases", ("keyphrases",), 2.5, keyphrases, summary="phrases that say what it is about"
+        "keyphrases", ("keyphrases",), 1.7, keyphrases, summary="phrases that say what it is about"
     )
 
 
@@ -81,9 +82,16 @@ def best(subject: Subject, names: Named) -> tuple[str, ...]:
     return tuple(text for _, text in chosen)
 
 
+@cache
+def _stops(language: str | None) -> frozenset[str]:
+    """What ends a phrase, case folded."""
+    said = cues(language).said | calendar(language)
+    return stopwords(language) | said | raw_word_list("not_keyphrases.txt")
+
+
 def _phrases(subject: Subject) -> dict[str, _Phrase]:
     language = subject.language
-    stop = stopwords(language) | cues(language).said | calendar(language) | word_list("not_keyphrases.txt")
+    stop = _stops(language)
     found: dict[str, _Phrase] = {}
     title = sentences(subject.draft.headline or "", language)
     own = [(-1, s, tokens(s, split_elisions=language in ELIDING)) for s in title]
@@ -116,8 +124,17 @@ def _may_be_one(words: list[Token], language: str | None) -> bool:
         language == "de"
     ):  # a noun is capitalised, and ends its phrase; a sentence's first word may be anything
         return words[-1].capital and not words[-1].opens
+    first, last = words[0], words[-1]
+    verb = (not first.capital and _is_verb(first.lower, language)) or (
+        not last.capital and _is_verb(last.lower, language)
+    )
+    return not verb
+
+
+@lru_cache(maxsize=20_000)
+def _is_verb(lower: str, language: str | None) -> bool:
     verb = _VERB.get(language or "")
-    return not (verb and any(not w.capital and verb.fullmatch(w.lower) for w in (words[0], words[-1])))
+    return bool(verb and verb.fullmatch(lower))
 
 
 def _of_pairs(words: list[Token], stop: Container[str], language: str | None) -> Iterator[tuple[int, int]]:
@@ -146,7 +163,9 @@ def _chunks(text: str, offset: int, words: list[Token], stop: Container[str]) ->
     chunk: list[Token] = []
     for word in words:
         apart = chunk and text[chunk[-1].end - offset : word.start - offset] != " "
-        outside = word.lower in stop or fold(word.text) in stop or not _HAS_LETTER.search(word.text)
+        lower = word.lower
+        lettered = (lower.isalpha() and len(lower) > 2) or _HAS_LETTER.search(lower)
+        outside = lower in stop or not lettered
         if (apart or outside or (chunk and chunk[-1].possessive)) and chunk:
             yield chunk
             chunk = []

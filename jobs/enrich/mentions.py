@@ -14,7 +14,7 @@ from itertools import pairwise
 from jobs.enrich.countries import country_names, country_of_people, regions
 from jobs.enrich.cues import PARTICLES, Cues, calendar, cues, word_list
 from jobs.enrich.folding import fold
-from jobs.enrich.runs import Token, adjacent, runs
+from jobs.enrich.runs import MAX_RUN, Token, adjacent, runs
 from jobs.enrich.words import stopwords
 from jobs.extract.agency import agency_named
 
@@ -107,7 +107,8 @@ class Reader:
 
     def _joins(self, words: list[Token], left: tuple[int, int], right_first: int) -> bool:
         gap = words[left[1] + 1 : right_first]
-        if not 1 <= len(gap) <= 3 or words[left[1]].possessive:
+        too_long = right_first - left[0] >= MAX_RUN
+        if too_long or not 1 <= len(gap) <= 3 or words[left[1]].possessive:
             return False
         chain = words[left[1] : right_first + 1]
         if not all(adjacent(self._text, a, b) for a, b in pairwise(chain)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from jobs.enrich.cues import cues
 from jobs.enrich.enricher import Subject
@@ -135,8 +136,13 @@ def _uninflected(text: str, language: str | None) -> str:
 
 def _is_part(part: str, whole: str) -> bool:
     """Is this the end of a person's name (“Abdel Rahman”, “Rahman”)?"""
-    short, long = fold(part), [fold(word) for word in whole.split()]
-    return any(short == "".join(long[at:]) for at in range(1, len(long)))
+    return fold(part) in _ends(whole)
+
+
+@lru_cache(maxsize=5_000)
+def _ends(name: str) -> frozenset[str]:
+    words = [fold(word) for word in name.split()]
+    return frozenset("".join(words[at:]) for at in range(1, len(words)))
 
 
 def count_by_text(things: tuple[Thing, ...]) -> Counter[str]:

@@ -36,7 +36,7 @@ def chosen(names: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
         ValueError: a name that is not there; the message lists those that are.
     """
     listed, order = list(names), list(there)
-    unknown = [name for name in listed if name.removeprefix("-") not in order]
+    unknown = [bare for name in listed if (bare := name.removeprefix("-")) not in order]
     if unknown:
         raise ValueError(f"no enricher is called {', '.join(unknown)}; there are {', '.join(order)}")
     out = {name[1:] for name in listed if name.startswith("-")}

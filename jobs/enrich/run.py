@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import TracebackType
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from pydantic import JsonValue, TypeAdapter
@@ -105,8 +105,10 @@ def _checked(enricher: Enricher, findings: Findings) -> Findings:
 def _adapter(name: str) -> TypeAdapter[Any]:
     if name.startswith(EXTRA):
         return TypeAdapter(JsonValue)
-    annotation: Any = Article.model_fields[name].annotation
-    return TypeAdapter(annotation)
+    field = Article.model_fields[name]
+    # With the field's own bounds, which its annotation alone does not have.
+    annotation: Any = field.annotation
+    return TypeAdapter(Annotated[(annotation, *field.metadata)] if field.metadata else annotation)
 
 
 def in_part(origins: Mapping[str, str], name: str) -> dict[str, tuple[str, None]]:

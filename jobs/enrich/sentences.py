@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 # A mark, what closes after it, then white space and what a sentence can begin with; CJK marks need no space.
-_END = re.compile(r"[.!?…؟۔।]+[\"”’»“)\]]*(?=\s+[\"“„«»‚‘'(\[¿¡–—-]*[^\W_])|[。！？]+[」』”）]*")
+_END = re.compile(r"[.!?…؟۔।]+(?:[\"”’»“)\]]|\s»)*(?=\s+[\"“„«»‚‘'(\[¿¡–—-]*[^\W_])|[。！？]+[」』”）]*")
 _LAST_WORD = re.compile(r"([^\W\d_][\w.’'-]*|\d+)\.$")
 _ABBREVIATED = """
 mr mrs ms dr prof st sr jr gen col lt sgt capt maj gov sen rep rev hon pres vs no nos inc ltd corp co

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from math import log
 from urllib.parse import urlsplit
@@ -94,10 +94,12 @@ def _stems(text: str, language: str) -> list[str]:
     return [_stem(word, language) for word in _WORD.findall(text)]
 
 
+@lru_cache(maxsize=50_000)
 def _stem(word: str, language: str) -> str:
     return fold(stem(word.casefold(), language))
 
 
+@lru_cache(maxsize=50_000)
 def is_topical(stemmed: str, language: str | None) -> bool:
     """Is this stem one that hardly any text uses but on its topic?"""
     topics = _lexicon(language).get(fold(stemmed), ()) if language in LANGUAGES else ()

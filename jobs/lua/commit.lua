@@ -1,11 +1,12 @@
 -- The article job is done: publish the event and close the link, once.
 -- ARGV: id, attempt, revision, event id, event type, event, id of the final URL, keep_ms, digests of what the
 --       article says, validators of the page ('' for none), what follows “published …” on the link's way, publish it
---       though it says the same? (1/0), the article that it repeats ('' for none), what to remember of it there
+--       though it says the same? (1/0), the article that it repeats ('' for none), what to remember of it there, when its site
+--       is to be asked whether it changed (ms after its publication, ascending, between blanks; '' for never)
 -- Returns 'published', 'duplicate <id>' (another link was published from the same final URL), 'unchanged'
 -- (this revision is on the stream already, or says what the newest one says) or 'overtaken'.
 local id, revision, final, keep_ms = ARGV[1], tonumber(ARGV[3]), ARGV[7], ARGV[8]
-local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'over', 'rev', 'sums')
+local link = load(id, 'state', 'stage', 'host', 'feed', 'fresh', 'n', 'over', 'rev', 'sums', 'entry')
 if not current(id, link, ARGV[2]) then return 'overtaken' end
 -- The site will be asked whether the page that brought the newest revision changed.
 local function keep_validators()
@@ -43,8 +44,14 @@ keep(id, revision, keep_ms)
 local entry = redis.call('XADD', K.stream, '*', 'id', ARGV[4], 'type', ARGV[5], 'event', ARGV[6])
 redis.call('PUBLISH', K.stream, ARGV[6])
 redis.call('HSET', K.link(id), 'rev', int(revision), 'entry', entry, 'sums', ARGV[9])
-redis.call('HDEL', K.link(id), 'of')
+redis.call('HDEL', K.link(id), 'of', 'gone')
+if link.entry then redis.call('HSET', K.link(id), 'was', link.entry) end  -- what it said before
 keep_validators()
+local due = revision == 1 and next_recheck(id, now, ARGV[15])
+if due then
+  redis.call('HSET', K.link(id), 'pub', int(now))
+  redis.call('ZADD', K.rechecks, int(due), id)
+end
 if ARGV[13] ~= '' then
   local copies, most = K.copied(ARGV[13]), 200
   if redis.call('HLEN', copies) < most or redis.call('HEXISTS', copies, id) == 1 then

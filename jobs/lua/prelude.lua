@@ -254,11 +254,29 @@ local function current(id, link, attempt)
   return tonumber(link.n) == tonumber(attempt) and tonumber(attempt) > tonumber(link.over or 0)
 end
 
+-- When the site of an article is asked again whether it changed, or nil when it was for the last time: so long after
+-- its publication (`steps`: ms, ascending), or up to a tenth later, so that what came together is not asked for together.
+local RECHECK, SPREAD = 'recheck', 0.1
+
+local function spread(id) return (string.byte(id, -1) * 32 + string.byte(id, -2)) % 97 / 97 end
+
+local function next_recheck(id, published, steps)
+  for ms in string.gmatch(steps, '%d+') do
+    local due = published + tonumber(ms) * (1 + SPREAD * spread(id))
+    if due > now then return due end
+  end
+end
+
 local WORKING = {'next', 'hops', 'tries', 'deaths', 'kills', 'job', 'fresh', 'opened', 'redo'}
 
 local function close(id, link, outcome, reason, detail, keep_ms)
   leave(id, link)
   redis.call('ZREM', K.open, id)
+  if redis.call('HGET', K.link(id), 'redo') == RECHECK then
+    tally('rechecks')
+    if outcome == 'published' then tally('rechecks_published') end
+    redis.call('HINCRBY', K.day(int(today)), 't rechecks', 1)
+  end
   redis.call('HDEL', K.link(id), unpack(WORKING))
   -- A failed link may be requeued, and then needs what its feed said of it; else that is kept with the page.
   if outcome ~= 'failed' then redis.call('HDEL', K.link(id), 'ev') end

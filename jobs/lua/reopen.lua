@@ -1,5 +1,5 @@
 -- Opens closed links again: a requeue from the dead letter, a refetch, a replay (see jobs/reopening.py).
--- ARGV: how (requeue | refetch | afresh | lift | replay | enrich | publish), ahead of what is new? (1/0), note, reasons for which a requeue
+-- ARGV: how (requeue | refetch | afresh | lift | replay | enrich | publish | recheck), ahead of what is new? (1/0), note, reasons for which a requeue
 --       does not use the kept page (each between blanks), then ids
 -- Returns per id {1, dead job or ''} when it was opened, {0, ''} when it is open already, {-1, ''} when it is not
 -- known, {-2, ''} when a replay has no page, {-3, ''} when the article was withdrawn, which only `lift` undoes, {-4, ''}
@@ -32,7 +32,7 @@ local function reopen(id)
   redis.call('HDEL', K.link(id), 'home', 'withdrawn')
   if how == 'afresh' or how == 'lift' then redis.call('HDEL', K.link(id), 'val') end
   open(id, link, {'stage', link.stage, 'host', link.host, 'fresh', link.fresh})
-  if AGAIN[how] then redis.call('HSET', K.link(id), 'redo', how) end
+  if AGAIN[how] or how == RECHECK then redis.call('HSET', K.link(id), 'redo', how) end
   note(id, because)
   return {1, link.dead or ''}
 end

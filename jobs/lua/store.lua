@@ -11,7 +11,7 @@ link.stage = 'article'
 -- Validators are of one URL.
 if redis.call('HGET', K.link(id), 'final') ~= ARGV[5] then redis.call('HDEL', K.link(id), 'val') end
 redis.call('HSET', K.link(id), 'stage', 'article', 'tries', 0, 'final', ARGV[5])
-redis.call('HDEL', K.link(id), 'ev')
+redis.call('HDEL', K.link(id), 'ev', 'missing')
 note(id, ARGV[6])
 enter_ready(id, link)
 return 1

@@ -38,8 +38,9 @@ else
   close(id, link, 'skipped', ARGV[8], '', keep_ms)  -- nobody ever saw it
 end
 redis.call('HSET', K.link(id), 'withdrawn', int(wall))
-redis.call('HDEL', K.link(id), 'ev', 'sums', 'val', 'dead')
+redis.call('HDEL', K.link(id), 'ev', 'sums', 'val', 'dead', 'was', 'pub', 'gone', 'missing')
 redis.call('ZREM', K.dead, id)
+redis.call('ZREM', K.rechecks, id)
 redis.call('DEL', K.page(id))
 keep(id, revision, keep_ms)
 -- Both are the memory of it, so they stay: no listing and no redirect brings it back.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,9 +14,13 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from jobs.keys import Keys
 from jobs.ledger import Ledger
+from worker import client, factory
 from worker.bench.whole import settings_for
 from worker.chaos.rest import left_over
 from worker.chaos.struck_redis import HOUR_S, UNSYNCED_S, StruckRedis
+from worker.commands import look
+from worker.config import Settings
+from worker.rqworker import WORKER_TTL_S
 
 
 @pytest.fixture(params=["everysec", "always"])
@@ -135,3 +140,15 @@ def test_a_pause_ends_in_time_though_the_clock_of_redis_is_set_back(redis: Redis
     assert ledger.ask("h", "somebody else", 1) > 0
     redis.pexpire(keys.asked("h"), HOUR_S * 1000)
     assert 0 < ledger.reserve("h", 1) <= 1
+
+
+def test_no_reading_blocks_for_longer_than_its_answer_is_waited_for() -> None:
+    """Else it ends as an error, and what it was given is with nobody. Chaos found this."""
+    connection: Any = Redis().connection_pool.make_connection()
+    default_s = connection.socket_timeout
+    assert default_s is None or default_s * 1000 > max(client.BLOCK_MS, look.FOLLOW_MS)
+    patient = factory.connect(Settings.model_validate({"redis_url": "redis://one.test/0"}))
+    timeout_s = patient.connection_pool.connection_kwargs["socket_timeout"]
+    assert timeout_s > WORKER_TTL_S - 15, "as long as RQ's workers wait on their queue"
+    shorter = factory.connect(Settings.model_validate({"redis_url": "redis://one.test/0?socket_timeout=2"}))
+    assert shorter.connection_pool.connection_kwargs["socket_timeout"] == 2, "the operator's word holds"

@@ -179,7 +179,8 @@ def test_a_replay_fetches_nothing(world: LinkWorld, site: Story304) -> None:
     world.ledger.reopen(link, "replay", how=How.REPLAY)
     assert world.work() == ["published"]
     assert site.answers == [200]
-    assert world.events()[1]["data"]["change"] == {"kind": "replayed", "fields": ["headline"]}
+    change = world.events()[1]["data"]["change"]
+    assert (change["kind"], change["fields"]) == ("replayed", ["headline"])
 
 
 def test_a_replay_needs_a_page(world: LinkWorld, site: Story304) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.keys import STAGES, Keys
+from jobs.keys import ARTICLE, STAGES, Keys
 from worker.chaos.crew import Crew
 from worker.chaos.faults import FAULTS
 from worker.chaos.plan import Blow
@@ -22,6 +23,10 @@ from worker.queues import Job
 
 POLLERS, FETCHERS, CONSUMERS = ("poller-a", "poller-b"), ("fetch-a", "fetch-b"), ("consumer-a", "consumer-b")
 POOLS = ("article-a", "article-b")
+STOP_TRIES, STOP_AGAIN_S = 150, 0.03
+"""How often workers are stopped until they are in the middle of something."""
+ZOMBIES_S = 1.0
+"""How long woken workers may go on with what is no longer theirs."""
 _GARBAGE: tuple[dict[Any, Any], ...] = (
     {"data": b"\x80\x04 no job", "created_at": "yesterday"},
     {"data": b'["os.system", null, ["true"], {}]', "created_at": "2026-01-01T00:00:00.000000Z"},
@@ -87,18 +92,41 @@ class Blows:
             os.kill(children[int(blow.chance * len(children))], signal.SIGKILL)
 
     def stop_workers(self, blow: Blow) -> None:
-        """SIGSTOP a fetch worker and a pool with its children; its parent first, or it might miss them."""
+        """SIGSTOP a fetch worker and a pool with its children, in the middle of an article if possible."""
         fetcher, pool = (names[int(blow.chance * len(names))] for names in (FETCHERS, POOLS))
-        pids = [self.crew.members[pool].pid, *self.crew.children(pool), self.crew.members[fetcher].pid]
-        self._stopped[blow.number] = [pid for pid in pids if pid]
-        for pid in self._stopped[blow.number]:
-            os.kill(pid, signal.SIGSTOP)
+        children = self.crew.children(pool)
+        pids = [
+            pid for pid in (self.crew.members[pool].pid, *children, self.crew.members[fetcher].pid) if pid
+        ]
+        for _ in range(STOP_TRIES):
+            _signal_all(pids, signal.SIGSTOP)
+            if any(map(self._has_work, children)):
+                break
+            _signal_all(pids, signal.SIGCONT)
+            time.sleep(STOP_AGAIN_S)
+        _signal_all(pids, signal.SIGSTOP)
+        self._stopped[blow.number] = pids
+
+    def _has_work(self, pid: int) -> bool:
+        """Does this worker run a job, as the ledger has it?"""
+        workers: Any = self.redis.smembers("rq:workers")
+        names = [key.decode().removeprefix("rq:worker:") for key in workers if self._pid(key) == pid]
+        links: Any = self.redis.zrange(self.keys.leases(ARTICLE), 0, -1)
+        for link in map(bytes.decode, links):
+            last: Any = self.redis.lindex(self.keys.way(link), -1) or b""
+            if any(last.decode().endswith(f" began on {name}") for name in names):
+                return True
+        return False
+
+    def _pid(self, worker: Any) -> int:
+        return int(self.redis.hget(worker, "pid") or 0)
 
     def wake_workers(self, blow: Blow) -> None:
-        """SIGCONT: the children first, or their parent would kill them for their jobs' long time."""
-        for pid in reversed(self._stopped.pop(blow.number, [])):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        """SIGCONT: the parent last, or it would kill its children for their jobs' long time."""
+        parent, *others = self._stopped.pop(blow.number, [0])
+        _signal_all(others, signal.SIGCONT)
+        time.sleep(ZOMBIES_S)
+        _signal_all([parent] if parent else [], signal.SIGCONT)
 
     # -- Redis ---------------------------------------------------------------------------------------------
     def lose_power(self, blow: Blow) -> None:
@@ -132,6 +160,12 @@ class Blows:
                     pipe.expire(Job.key_for(job), 60)
                     pipe.rpush(queue, job)
                 pipe.execute()
+
+
+def _signal_all(pids: list[int], signum: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signum)
 
 
 _Act = Callable[[Blows, Blow], None]

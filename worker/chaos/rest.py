@@ -13,7 +13,8 @@ from jobs.keys import FETCH, STAGES, Keys
 
 # Names after the namespace, as jobs/keys.py has them.
 KEPT = (
-    "link:*", "way:*", "known:*", "alias:*", "page:*", "site:*", "bands:*", "copied:*", "robots:*", "crawl:*",
+    "link:*", "way:*", "known:*", "alias:*", "page:*", "site:*", "robots:*", "crawl:*",
+    "bands:*", "copied:*", "posts:*", "stories", "story:*", "gist:*", "rarity:*", "newest-stories",
     "delay:*", "totals", "day:*", "dead", "turn", "time", "waiting", "wake", "articles", "edge",
     "feeds", "feed:*", "listed:*", "polls", "websub:*",
     "webhooks", "webhook:*", "webhook-state:*", "webhook-tries:*", "webhook-dead:*",

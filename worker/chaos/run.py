@@ -35,6 +35,8 @@ from worker.chaos.watch import Watch
 from worker.config import Settings
 
 TICK_S = 0.1
+END_WITHIN_S = 30.0
+"""A fault that can't be ended, since Redis does not answer, is tried again for so long."""
 LOAD = 0.75
 """Part of the time in which links come out."""
 GROUP = "readers"
@@ -55,7 +57,7 @@ class Order:
     fsync: str
     """``everysec`` or ``always``."""
     faults: Sequence[str]
-    settle_s: float = 300.0
+    settle_s: float = 400.0
     """How long the dust may take to settle."""
     patience_s: float = 130.0
     """When all that is left waits for longer, the clock goes ahead. A first back-off takes 72 s at most, and
@@ -205,8 +207,10 @@ def _storm(world: World, blows: Sequence[Blow]) -> None:
     to_come = list(blows)
     while (at_s := time.monotonic() - began_s) < world.order.seconds or world.blows.going_on:
         for blow in [one for one in world.blows.going_on.values() if one.until_s <= at_s]:
-            _attempted(world, blow, world.blows.end)
-            world.watch.over(blow)
+            if _attempted(world, blow, world.blows.end):
+                world.watch.over(blow)
+            elif at_s > blow.until_s + END_WITHIN_S:
+                raise PalmyraError(f"{blow.fault} could not be ended within {END_WITHIN_S:.0f} s")
         while to_come and to_come[0].at_s <= at_s:
             blow = to_come.pop(0)
             totals = world.watch.totals
@@ -216,12 +220,14 @@ def _storm(world: World, blows: Sequence[Blow]) -> None:
         world.tick()
 
 
-def _attempted(world: World, blow: Blow, act: Callable[[Blow], None]) -> None:
-    """Redis may have died meanwhile, by another fault or its own."""
+def _attempted(world: World, blow: Blow, act: Callable[[Blow], None]) -> bool:
+    """Whether it worked: Redis may have died meanwhile, by another fault or its own."""
     try:
         act(blow)
     except (RedisError, OSError) as error:
         world.tell(f"        {blow.fault}: {error}")
+        return False
+    return True
 
 
 def _account(world: World) -> Result:

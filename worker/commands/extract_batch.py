@@ -11,7 +11,6 @@ import itertools
 import json
 import multiprocessing
 import os
-import resource
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as DeadlinePassed
@@ -35,10 +34,11 @@ from jobs.extract import warm
 from worker.commands.extract_one import article_of, read_page
 from worker.config import load
 from worker.factory import enrichment
+from worker.procs import limit_memory
 
 DEADLINE_S = 10.0
-MEMORY_BYTES = 1024**3
-"""Address space of a process: some 700 MB above what it has mapped before its first page."""
+MEMORY_BYTES = 700 * 1024**2
+"""That a process may take beyond what it has before its first page."""
 RECYCLE_AFTER = 2_000
 """Pages a process does before it is replaced, so that nothing can pile up."""
 AHEAD = 8
@@ -94,8 +94,7 @@ def _choice() -> Choice:
 def _prepare() -> None:
     warm()
     loading.warm(_choice())
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+    limit_memory(MEMORY_BYTES)
 
 
 def work(line: bytes, folder: str) -> str:

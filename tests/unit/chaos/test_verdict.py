@@ -95,7 +95,7 @@ def test_every_key_is_known_to_be_there_at_rest_or_not() -> None:
         found.add(method if isinstance(method, str) else _named(method))
     listed = [f"n:{name}" for name in (*rest.KEPT, *rest.PASSING, *rest.WORKING)]
     assert len(listed) == len(set(listed))
-    assert set(listed) == found
+    assert set(listed) == {name for name in found if name.startswith("n:")}, "RQ's names are told there, too"
 
 
 def _named(method: Any) -> str:

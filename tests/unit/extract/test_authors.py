@@ -148,10 +148,10 @@ def test_meta_tags(head: str, authors: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("line", "authors"),
     [
-        (f"<b>By</b> {ADA} <b>Updated by</b> <a href='/staff/m'>M. Muster</a>", ("Ada Beispiel",)),
+        (f"<b>Updated by</b> <a href='/staff/muster'>M. Muster</a> <b>By</b> {ADA}", ("Ada Beispiel",)),
         ("<p>Maria Muster | Senior Writer | July 2, 2025</p>", ("Maria Muster",)),
         ("<p>New York | July 2, 2025</p>", ()),
-        (f"<div>{SENTENCE}</div><figure><figcaption>{SENTENCE}</figcaption></figure><p>By Maria Muster</p>",
+        (f"<p>{SENTENCE}</p><figcaption><p>{SENTENCE}</p></figcaption><p>By Maria Muster</p>",
          ("Maria Muster",)),
     ],
 )  # fmt: skip
