@@ -142,12 +142,13 @@ class Story(_Frozen):
 
 
 class Change(_Frozen):
-    """What an update changed."""
+    """What an update or a withdrawal changed."""
 
     kind: str = Field(
         description="`typo`: a slip mended; `headline`: only that is new; `correction`: the publisher says "
         "that something was wrong; `substantive`: anything else; `replayed` where an operator had the "
-        "article made, or only sent, once more: `fields` is empty then if nothing changed."
+        "article made, or only sent, once more: `fields` is empty then if nothing changed. Of a withdrawal: "
+        "`gone` where the publisher took the article down, `takedown` where an operator of this system did."
     )
     fields: tuple[str, ...] = Field(description="Names of the fields that changed.")
     added: tuple[str, ...] = Field(
@@ -255,7 +256,7 @@ class Article(_Frozen):
     )
     duplicate: Duplicate | None = Field(description="Set when an earlier article has the same text.")
     story: Story | None = Field(description="The story the article belongs to.")
-    change: Change | None = Field(description="What changed; set in updates only.")
+    change: Change | None = Field(description="What changed; set in updates and withdrawals.")
     access: str | None = Field(
         description="`free` or `paywall`, where the publisher says which (schema.org isAccessibleForFree)."
     )

@@ -57,8 +57,8 @@ class Keys:
 
     @property
     def rechecks(self) -> str:
-        """Sorted set, a clock: closed links whose site will be asked again (jobs/lua/lease.lua), by when. Those
-        published within the longest time of PALMYRA_RECHECK, one each, some 100 bytes."""
+        """Sorted set, a clock: closed links whose site will be asked again (jobs/lua/lease.lua), by when. Of
+        what was published within the longest time of PALMYRA_RECHECK, some 100 bytes each."""
         return self._key("rechecks")
 
     def leases(self, stage: str) -> str:
@@ -92,8 +92,7 @@ class Keys:
         return self._key("crawl", host)
 
     def asked(self, host: str) -> str:
-        """String: until when a host may not be asked, and who asked it last or that it asked for a pause. Expires
-        then."""
+        """String: until when a host may not be asked, and by whom (or that it asked for a pause). Expires then."""
         return self._key("asked", host)
 
     def kept(self, host: str) -> str:

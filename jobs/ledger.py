@@ -8,7 +8,7 @@ time finds its work done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -306,22 +306,38 @@ class Ledger(LedgerView):
         return bool(self._run("reroute", begun.link_id, begun.attempt, url, host, note))
 
     def vanish(
-        self, begun: Begun, *, certain: bool, event_id: str, event_type: str, event: str, digests: str, said: str
+        self,
+        begun: Begun,
+        *,
+        certain: bool,
+        event_id: str,
+        event_type: str,
+        event: str,
+        digests: str,
+        said: str,
     ) -> str:
-        """The site says that a published article is not there any more: publish its withdrawal and close the link.
+        """The site says that a published article is gone: publish its withdrawal and close the link.
 
         Where that is not `certain` (a 404), only once it was missing before, hours ago; else the link ends as
         ``unchanged`` and its site is asked again then.
 
         Returns the outcome: ``published``, ``unchanged`` or ``overtaken``.
         """
-        args = (begun.link_id, begun.attempt, int(certain), int(MISSING_S * 1000), event_id, event_type, event)
+        args = (
+            begun.link_id,
+            begun.attempt,
+            int(certain),
+            int(MISSING_S * 1000),
+            event_id,
+            event_type,
+            event,
+        )
         return _text(self._run("vanish", *args, digests, self._keep_ms, _short(said), self._steps))
 
     def unchanged(self, begun: Begun, detail: str, says: tuple[str, str] | None = None) -> bool:
         """End the link as ``unchanged``. False when overtaken.
 
-        `says`: digests and packed validators of the page, where it was read: they are the newest revision's now.
+        `says`: digests and packed validators of the page, where it was read: now the newest revision's.
         """
         args = (begun.link_id, begun.attempt, "unchanged", "", _short(detail), self._keep_ms)
         return bool(self._run("settle", *args, *(says or ())))

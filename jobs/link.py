@@ -111,6 +111,8 @@ class Story:
     steps: tuple[Step, ...]
     withdrawn_ms: int | None = None
     """When an operator took the article down, which holds for good."""
+    gone_ms: int | None = None
+    """When its publisher was seen to have taken it down; None also once it is back."""
 
 
 def read_story(
@@ -136,6 +138,7 @@ def read_story(
         page_kept=page_kept,
         steps=tuple(_step(line) for line in way),
         withdrawn_ms=int(fields["withdrawn"]) if "withdrawn" in fields else None,
+        gone_ms=int(fields["gone"]) if "gone" in fields else None,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from jobs.article import Change
+from jobs.enrich.sentences import sentences
 
 _FIELDS = ("headline", "text")
 
@@ -55,6 +56,11 @@ class Said:
 
     headline: str | None
     sentences: tuple[str, ...]
+
+    @classmethod
+    def of(cls, headline: str | None, text: str, language: str | None) -> Said:
+        """A text by its sentences, as they end in this language (ISO 639-1)."""
+        return cls(headline, tuple(one.text for one in sentences(text, language)))
 
 
 def digests(headline: str | None, text: str | None) -> str:

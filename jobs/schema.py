@@ -162,6 +162,8 @@ def _shape(field: FieldInfo) -> str:
     models = _models(field)
     link = f"[{models[0].__name__}](#{models[0].__name__.lower()})" if models else ""
     kind = str(field.annotation)
+    if "JsonValue" in kind or "dict[str, ForwardRef" in kind:
+        return "object"
     word = link or next((w for t, w in _WORDS.items() if t.__name__ in kind), "text")
     return ("list of " if "tuple" in kind else "") + word + (" or null" if "None" in kind else "")
 

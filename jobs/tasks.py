@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import structlog
 from rq.timeouts import JobTimeoutException
 
-from jobs.article import Article, Duplicate, Enriched, build_article
+from jobs.article import Article, Change, Duplicate, Enriched, build_article
 from jobs.copies.lineage import lineage
 from jobs.entry import Entry, FeedInfo
 from jobs.errors import Kind, Outcome, Permanent, Reason, Retry, Skip
@@ -28,12 +29,13 @@ from jobs.ledger import DeadJob, Ledger
 from jobs.link import Begun
 from jobs.page import Page
 from jobs.politeness import NotNow
+from jobs.recheck import VANISHED, vanished_event, what_changed, worthwhile
 from jobs.recurring.memory import Memory
 from jobs.recurring.store import SiteMemories, host_of
 from jobs.reopening import How
 from jobs.replay import article_of, as_revision, differing, enriched_again
 from jobs.retries import wait_before_next
-from jobs.revision import change, digests
+from jobs.revision import digests
 from jobs.trip import told
 from jobs.urls import domain, link_id
 from jobs.validators import Validators, pack
@@ -115,8 +117,10 @@ class Tasks:
         except NotNow as busy:
             return self._hand_back(begun, str(busy))
         except Outcome as outcome:
+            if begun.revision and outcome.reason in VANISHED:
+                return self._vanished(begun, outcome)
             entry = begun.entry or self._stood_in_before(begun)
-            if stands_in(outcome, begun.tries, entry):
+            if begun.redo != How.RECHECK and stands_in(outcome, begun.tries, entry):
                 return self._feed_stands_in(begun, outcome, entry)
             return self._end(begun, outcome)
 
@@ -192,12 +196,17 @@ class Tasks:
         if packed is None:
             return self._refetch(begun)
         page = Page.unpack(packed)
-        lesson = self._lesson(page)
-        article = self._compared(self._article(begun, page, lesson))
+        lesson = self._read(begun, page)
+        says = digests(lesson.as_read.headline, lesson.as_read.text), pack(page.etag, page.last_modified)
+        newest = self._newest(begun) if begun.revision else None
+        change = what_changed(begun, newest, lesson) if begun.revision else None
+        if begun.redo != How.REPLAY and (begun.digests == says[0] or (newest and change is None)):
+            return self._says_the_same(begun, says)
+        article = self._compared(self._article(begun, page, lesson, change))
         if article.duplicate and self.hold_copies and not begun.revision:
             return self._held_back(begun, article.duplicate)
         article = self._placed(article)
-        before = self._newest(begun) if begun.redo else None
+        before = newest if begun.redo == How.REPLAY else None
         if before:
             fields = differing(before, article)
             if not fields:
@@ -212,12 +221,13 @@ class Tasks:
             event_type=event["type"],
             event=encode(event),
             final_id=link_id(page.final_url),
-            digests=digests(lesson.as_read.headline, lesson.as_read.text),
-            validators=pack(page.etag, page.last_modified),
+            digests=says[0],
+            validators=says[1],
             note=(" from the feed's own content" if article.provenance.get("text") == "feed" else "")
             + lesson.note,
             lineage=lineage(article),
             again=before is not None,
+            recheck=worthwhile(article, page, datetime.now(UTC)),
         )
         if outcome == "published" and not begun.revision and self.sites:
             self.sites.learn(host_of(page.final_url), begun.link_id, lesson.signs)
@@ -232,7 +242,7 @@ class Tasks:
         before = self._newest(begun)
         if begun.redo == How.REPLAY:
             page = self._kept(begun)
-            after = self._article(begun, page, self._lesson(page)) if page else None
+            after = self._article(begun, page, self._read(begun, page), None) if page else None
         elif before and begun.redo == How.ENRICH:
             after = enriched_again(before, self.enrichers())
         else:
@@ -272,6 +282,31 @@ class Tasks:
         )
         return f"{outcome} of {other}" if other else outcome
 
+    def _says_the_same(self, begun: Begun, says: tuple[str, str]) -> str:
+        note = f"the article says what revision {begun.revision} says"
+        return "unchanged" if self.ledger.unchanged(begun, note, says) else "overtaken"
+
+    def _vanished(self, begun: Begun, outcome: Outcome) -> str:
+        """Its publisher took a published article down, or the site blinks."""
+        event = vanished_event(self.ledger, begun, self.feed_infos(begun.feeds), _now_ms())
+        done = self.ledger.vanish(
+            begun,
+            certain=outcome.reason is Reason.GONE,
+            event_id=event["id"],
+            event_type=event["type"],
+            event=encode(event),
+            digests=digests(None, None),
+            said=_full(outcome),
+        )
+        return "withdrawn" if done == "published" else done
+
+    def _stands(self, begun: Begun, outcome: Outcome) -> str:
+        """A re-check met something that says nothing of the article. The next one is another try."""
+        if isinstance(outcome, Retry) and (outcome.after_s or outcome.reason is Reason.RATE_LIMITED):
+            self.ledger.block(begun.host, wait_before_next(outcome, 1, random.random()) or 0)
+        note = f"re-check: {outcome.reason}, {_full(outcome)}; revision {begun.revision} stands"
+        return f"unchanged: {outcome.reason}" if self.ledger.unchanged(begun, note) else "overtaken"
+
     def _as_before(self, begun: Begun) -> str:
         note = f"replayed: it would say what revision {begun.revision} says"
         return "unchanged" if self.ledger.unchanged(begun, note) else "overtaken"
@@ -304,14 +339,16 @@ class Tasks:
         took_ms = round((time.perf_counter() - started) * 1000)
         return lesson(replace(draft, took_ms=took_ms), memory, host)
 
-    def _article(self, begun: Begun, page: Page, lesson: Lesson) -> Article:
-        draft = lesson.draft
-        if draft.skip:
+    def _read(self, begun: Begun, page: Page) -> Lesson:
+        lesson = self._lesson(page)
+        if skip := lesson.draft.skip:
             # What is kept stays as it is, so no reason is worth another try here.
-            kind = Skip if draft.skip.kind is Kind.SKIP else Permanent
-            raise kind(draft.skip, begun.host)
+            raise (Skip if skip.kind is Kind.SKIP else Permanent)(skip, begun.host)
+        return lesson
+
+    def _article(self, begun: Begun, page: Page, lesson: Lesson, change: Change | None) -> Article:
         return build_article(
-            draft,
+            lesson.draft,
             link_id=begun.link_id,
             revision=begun.revision + 1,
             url_found=begun.url,
@@ -321,8 +358,8 @@ class Tasks:
             fetched_ms=page.fetched_ms,
             fetch_ms=None if page.refused else page.took_ms,
             emitted_ms=_now_ms(),
-            change=change(begun.digests, digests(lesson.as_read.headline, lesson.as_read.text)),
-            enriched=self._enriched(draft, page),
+            change=change,
+            enriched=self._enriched(lesson.draft, page),
         )
 
     def _enriched(self, draft: Draft, page: Page) -> Enriched:
@@ -356,6 +393,8 @@ class Tasks:
 
     def _end(self, begun: Begun, outcome: Outcome) -> str:
         link, attempt = begun.link_id, begun.attempt
+        if begun.redo == How.RECHECK:
+            return self._stands(begun, outcome)
         if isinstance(outcome, Skip):
             skipped = self.ledger.skip(link, attempt, outcome.reason, _full(outcome))
             return f"skipped: {outcome.reason}" if skipped else "overtaken"

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from redis import Redis
 
-from jobs.article import Article, build_article
+from jobs.article import Article, Change, build_article
 from jobs.entry import FeedInfo
 from jobs.errors import Outcome, PalmyraError, Reason
 from jobs.event import Kind, encode, envelope
@@ -21,9 +22,14 @@ from jobs.scripts import Scripts
 from jobs.urls import domain
 from jobs.urls import link_id as id_of
 
+if TYPE_CHECKING:
+    from jobs.extract.draft import Draft
+
 LOOKED_AT = 500
 """Entries of the stream that one script looks through: some 3 ms."""
 MOST_REASON = 300
+PUBLISHER, OPERATOR = "gone", "takedown"
+"""`Change.kind` of a withdrawal: who withdrew the article."""
 _DAY_MS = 86_400_000
 _PAGES = 500
 
@@ -139,18 +145,34 @@ class Withdrawal:
                 return
 
 
+NOTHING = SimpleNamespace(
+    **dict.fromkeys(
+        ("headline", "summary", "published", "modified", "language", "section", "agency", "access")
+    ),
+    **dict.fromkeys(("canonical", "site_name")),
+    **dict.fromkeys(("authors", "tags", "images", "issues"), ()),
+    **{"text": "", "word_count": 0, "score": 0.0, "took_ms": 0, "provenance": {}},
+)
+"""A draft that says nothing: `jobs.extract.draft.Draft` would bring all of the extraction with it."""
+
+
 def withdrawn_article(
-    link_id: str, story: Story | None, url: str, revision: int, feeds: list[FeedInfo], now_ms: int
+    link_id: str,
+    story: Story | None,
+    url: str,
+    revision: int,
+    feeds: list[FeedInfo],
+    now_ms: int,
+    *,
+    by: str = OPERATOR,
 ) -> Article:
     """The data of a withdrawal: what identifies the article, and nothing that it said.
 
     When it was fetched is no longer known; `fetched` is the time of its first sight.
     """
-    from jobs.extract.draft import Draft
-
     seen_ms = story.first_seen_ms if story and story.first_seen_ms else now_ms
     return build_article(
-        Draft(),
+        cast("Draft", NOTHING),
         link_id=link_id,
         revision=revision,
         url_found=url,
@@ -159,6 +181,7 @@ def withdrawn_article(
         first_seen_ms=seen_ms,
         fetched_ms=seen_ms,
         emitted_ms=now_ms,
+        change=Change(kind=by, fields=()),
     )
 
 

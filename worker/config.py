@@ -25,7 +25,7 @@ from redis.exceptions import RedisError
 from jobs.errors import PalmyraError
 from jobs.guard import IPNetwork
 from jobs.user_agent import is_contact
-from worker import redis_url
+from worker import recheck, redis_url
 from worker.feeds import backfill
 
 PREFIX = "PALMYRA_"
@@ -191,6 +191,11 @@ class Settings(BaseSettings):
     copies_window: int = Field(3, ge=1, le=30, description="Days back in which an original is looked for.")
     stories: bool = Field(
         True, description="Find articles on one event, in all languages, and tell of their stories."
+    )
+    recheck: str = Field(
+        "1h,6h,24h",
+        pattern=recheck.PATTERN,
+        description="How long after its publication an article's site is asked whether it changed; or off.",
     )
     keep_pages: float = Field(3, gt=0, le=3650, description="Days a fetched page is kept.")
     keep_stream: float = Field(7, gt=0, le=3650, description="Days an event stays on the stream.")

@@ -19,7 +19,7 @@ from jobs.guard import Policy
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from jobs.user_agent import user_agent
-from worker import redis_url
+from worker import recheck, redis_url
 from worker.config import Settings
 from worker.feeds.registry import Registry
 from worker.feeds.subscriptions import Subscriptions
@@ -85,7 +85,11 @@ def keys(settings: Settings) -> Keys:
 def ledger(settings: Settings, redis: Redis) -> Ledger:
     """The ledger with the configured times."""
     return Ledger(
-        redis, keys(settings), keep_ledger_days=settings.keep_ledger, keep_pages_days=settings.keep_pages
+        redis,
+        keys(settings),
+        keep_ledger_days=settings.keep_ledger,
+        keep_pages_days=settings.keep_pages,
+        recheck_s=recheck.times_s(settings.recheck),
     )
 
 

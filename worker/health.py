@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from redis import Redis
@@ -228,6 +230,18 @@ def _feeds_that(count: int, one: str, many: str) -> str:
     return f"1 feed {one}" if count == 1 else f"{count:,} feeds {many}"
 
 
+def _models(settings: Settings, _redis: Redis) -> list[Finding]:
+    """Models of PALMYRA_SPACY_MODELS that are not there: the articles of their languages have no entities."""
+    found = []
+    for language, model in settings.spacy_models:
+        there = Path(model).exists() or (model.isidentifier() and importlib.util.find_spec(model))
+        if not there or not importlib.util.find_spec("spacy"):
+            what = f"the spaCy model {printable(model)} (entities of texts in {language}) is not installed"
+            mend = 'pip install "palmyra[entities]" and the model, or change PALMYRA_SPACY_MODELS'
+            found.append(Finding("warning", what, mend))
+    return found
+
+
 _LOOKS: Mapping[str, Callable[[Settings, Redis], list[Finding]]] = {
     "Redis itself": _redis,
     "the workers": _workers,
@@ -235,5 +249,6 @@ _LOOKS: Mapping[str, Callable[[Settings, Redis], list[Finding]]] = {
     "the stream": _stream,
     "the webhooks": _webhooks,
     "the feeds": _feeds,
+    "the models": _models,
 }
 """What is looked at, each on its own: a user with few rights is told of the rest."""

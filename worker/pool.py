@@ -38,7 +38,7 @@ from worker.rqworker import PalmyraWorker, free_name
 
 HARD_LIMIT_S = 15.0
 """A job that runs longer is killed with its process. RQ's own limit of 10 s comes first, where it can."""
-MEMORY_PER_JOB = 768 * 1024 * 1024
+MEMORY_PER_JOB = 500 * 1024 * 1024
 """How far a child's address space may grow past the parent's."""
 JOBS_PER_CHILD = 1000
 WATCH_EVERY_S = 0.2

@@ -25,7 +25,7 @@ from worker.config import Settings
 from worker.procs import limit_memory
 
 DEADLINE_S = 10.0
-MEMORY_BYTES = 700 * 1024**2
+MEMORY_BYTES = 500 * 1024**2
 """That a process may take beyond what it has before its first page."""
 AHEAD = 8
 """Links waiting for each core. Fewer are not worth another process, which takes seconds to warm up."""

@@ -262,7 +262,7 @@ local function spread(id) return (string.byte(id, -1) * 32 + string.byte(id, -2)
 
 local function next_recheck(id, published, steps)
   for ms in string.gmatch(steps, '%d+') do
-    local due = published + tonumber(ms) * (1 + SPREAD * spread(id))
+    local due = published + math.floor(tonumber(ms) * (1 + SPREAD * spread(id)))
     if due > now then return due end
   end
 end

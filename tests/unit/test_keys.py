@@ -28,6 +28,7 @@ SINGLE = (
     "feeds",
     "stories",
     "newest_stories",
+    "rechecks",
     "rq_failed",
 )
 FAMILIES: tuple[str, ...] = (

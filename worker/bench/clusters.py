@@ -58,7 +58,9 @@ def v_measure(items: Sequence[Item]) -> float:
     of_true, of_found, of_both = (_entropy(one, len(items)) for one in (true, found, both))
     homogeneity = 1 - (of_both - of_found) / of_true if of_true else 1.0
     completeness = 1 - (of_both - of_true) / of_found if of_found else 1.0
-    return 2 * homogeneity * completeness / (homogeneity + completeness) if homogeneity + completeness else 0.0
+    return (
+        2 * homogeneity * completeness / (homogeneity + completeness) if homogeneity + completeness else 0.0
+    )
 
 
 def _agreement(items: Sequence[Item], counts: Callable[[Item, Item], bool]) -> Agreement:

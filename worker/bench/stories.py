@@ -13,11 +13,14 @@ from typing import Any
 from redis import Redis
 
 from jobs.article import Article, build_article
+from jobs.enrich.enricher import Subject
 from jobs.enrich.loading import Choice, load, warm
 from jobs.enrich.run import enrich
+from jobs.extract.draft import Draft
 from jobs.keys import Keys
 from jobs.stories.index import Stories
 from jobs.urls import link_id
+from jobs.words import count_words
 from worker.bench.clusters import (
     Agreement,
     Item,
@@ -65,14 +68,13 @@ def run(choice: Choice) -> Result:
 
 def enriched(dispatches: Iterable[Dispatch], choice: Choice) -> list[tuple[Dispatch, Article]]:
     """The dispatches as articles that were extracted without a flaw."""
-    from worker.bench.enrich import draft_of_text
-
     warm(choice)
     enrichers = load(choice)
     began_ms = int(time.time() * 1000) - BEGAN_DAYS_AGO * 24 * _HOUR_MS
     found = []
     for one in dispatches:
-        draft = draft_of_text(one.headline, one.text, one.language)
+        words = count_words(one.text)
+        draft = Draft(headline=one.headline, text=one.text, word_count=words, language=one.language)
         seen_ms = began_ms + int(one.hour * _HOUR_MS)
         article = build_article(
             draft,
@@ -84,16 +86,10 @@ def enriched(dispatches: Iterable[Dispatch], choice: Choice) -> list[tuple[Dispa
             first_seen_ms=seen_ms,
             fetched_ms=seen_ms,
             emitted_ms=seen_ms,
-            enriched=enrich(_subject(draft), enrichers),
+            enriched=enrich(Subject(draft), enrichers),
         )
         found.append((one, article))
     return found
-
-
-def _subject(draft: Any) -> Any:
-    from jobs.enrich.enricher import Subject
-
-    return Subject(draft)
 
 
 def measured(redis: Redis, keys: Keys, articles: Sequence[tuple[Dispatch, Article]]) -> Result:

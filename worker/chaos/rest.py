@@ -16,7 +16,7 @@ KEPT = (
     "link:*", "way:*", "known:*", "alias:*", "page:*", "site:*", "robots:*", "crawl:*",
     "bands:*", "copied:*", "posts:*", "stories", "story:*", "gist:*", "rarity:*", "newest-stories",
     "delay:*", "totals", "day:*", "dead", "turn", "time", "waiting", "wake", "articles", "edge",
-    "feeds", "feed:*", "listed:*", "polls", "websub:*",
+    "feeds", "feed:*", "listed:*", "polls", "websub:*", "rechecks",
     "webhooks", "webhook:*", "webhook-state:*", "webhook-tries:*", "webhook-dead:*",
 )  # fmt: skip
 """Kept on purpose: memory, pages, the stream, feeds, counters; each bounded, or with an end of its own."""

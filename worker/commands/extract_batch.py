@@ -37,7 +37,7 @@ from worker.factory import enrichment
 from worker.procs import limit_memory
 
 DEADLINE_S = 10.0
-MEMORY_BYTES = 700 * 1024**2
+MEMORY_BYTES = 500 * 1024**2
 """That a process may take beyond what it has before its first page."""
 RECYCLE_AFTER = 2_000
 """Pages a process does before it is replaced, so that nothing can pile up."""
