@@ -83,8 +83,8 @@ def test_latency_follows_each_article_through_its_steps(tmp_path: Path) -> None:
     assert result["p50"]["own_ms"] < 1000
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180)
+@pytest.mark.proof
 def test_poll_measures_a_poller_on_many_feeds(tmp_path: Path) -> None:
     """Each kind of answer is measured on its own, with all that it costs; sizes are those of keys."""
     result = bench(tmp_path, "poll", "--feeds", "20,40", "--seconds", "3")
@@ -113,8 +113,8 @@ def test_poll_says_which_numbers_of_feeds_it_takes(feeds: str) -> None:
     assert "from 10 to 50,000" in " ".join(done.stderr.split())
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180)
+@pytest.mark.proof
 def test_fetch_measures_one_process_on_slow_sites(tmp_path: Path) -> None:
     """Pages come no faster than the concurrency allows; what they cost is told."""
     arguments = ("--hosts", "40", "--delay", "0.5", "--pages", "120", "--concurrency", "16")

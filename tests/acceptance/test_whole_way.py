@@ -57,6 +57,7 @@ def test_every_link_ends_in_an_outcome(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.proof
 def test_nothing_is_lost_or_doubled_when_each_process_is_killed(
     tmp_path: Path, zyte: DemoServer, event_schema: Draft202012Validator
 ) -> None:

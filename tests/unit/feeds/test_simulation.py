@@ -23,6 +23,7 @@ def result() -> dict[str, object]:
     return run(days=DAYS, count=COUNT, seed=5)
 
 
+@pytest.mark.proof
 def test_the_same_seed_gives_the_same_figures(result: dict[str, object]) -> None:
     """To the last digit; another seed gives others."""
     assert run(days=DAYS, count=COUNT, seed=5) == result
@@ -38,6 +39,7 @@ def test_ours_needs_less_than_half_and_is_sooner_than_every_15_minutes() -> None
     assert palmyra.missed <= quarter.missed
 
 
+@pytest.mark.proof
 def test_ours_is_sooner_than_every_hour() -> None:
     """And misses fewer links."""
     feeds = population(40, DAYS, 12)
