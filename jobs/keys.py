@@ -6,7 +6,7 @@ once. Times are milliseconds of the ledger's clock (see ``jobs/lua/prelude.lua``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FETCH = "fetch"
 ARTICLE = "article"
@@ -18,6 +18,12 @@ class Keys:
     """The keys of one namespace."""
 
     namespace: str
+    output: str = "articles"
+    """Which stream `stream` and `edge` are of: ``articles`` or ``stories``."""
+
+    def of_stories(self) -> Keys:
+        """The same keys for whoever reads, or trims, the stories' stream as others do the articles'."""
+        return replace(self, output="stories")
 
     def _key(self, *parts: str) -> str:
         return ":".join((self.namespace, *parts))
@@ -129,10 +135,20 @@ class Keys:
         """Hash: counters since the beginning (discovered, published, …, failed:<reason>, …)."""
         return self._key("totals")
 
+    @property
+    def counts(self) -> str:
+        """Hash: counters for the metrics (jobs/counts.py): attempts, times, bytes …; under 200 fields."""
+        return self._key("counts")
+
     def day(self, number: int | str) -> str:
         """Hash: what happened on a day (in days since 1970, UTC), by outcome, reason, feed and host; up to
         5,000 of the last two, 1 MB. Expires KEEP_LEDGER after that day."""
         return self._key("day", str(number))
+
+    @property
+    def memory(self) -> str:
+        """Hash: since when polling stands still for a lack of memory, and which pages went (worker/memory.py)."""
+        return self._key("memory")
 
     @property
     def dead(self) -> str:
@@ -158,16 +174,17 @@ class Keys:
     @property
     def stream(self) -> str:
         """Stream of events; also the name of the Pub/Sub channel with the same events."""
-        return self._key("articles")
+        return self._key(self.output)
 
     @property
     def edge(self) -> str:
         """Hash: the stream's oldest entry (`first`) and how far it was trimmed (`gone`): worker/stream.py."""
-        return self._key("edge")
+        return self._key("edge" if self.output == "articles" else f"{self.output}-edge")
 
     @property
     def stories(self) -> str:
-        """Stream of the stories' events; also the name of the Pub/Sub channel with the same events."""
+        """Stream of the stories' events; also the name of the Pub/Sub channel with the same events. Trimmed as
+        the articles' stream."""
         return self._key("stories")
 
     # -- stories: jobs/stories -------------------------------------------------------------------------
@@ -279,7 +296,18 @@ class Keys:
 
     def lua(self) -> str:
         """The same names for the scripts: a Lua table ``K`` of strings and functions."""
-        one: tuple[str, ...] = ("open", "later", "lanes", "waiting", "totals", "dead", "turn", "time", "wake")
+        one: tuple[str, ...] = (
+            "open",
+            "later",
+            "lanes",
+            "waiting",
+            "totals",
+            "counts",
+            "dead",
+            "turn",
+            "time",
+            "wake",
+        )
         one += ("stream", "edge", "feeds", "rq_failed", "stories", "newest_stories", "rechecks")
         by: tuple[str, ...] = (
             "link",

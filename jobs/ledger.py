@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
@@ -40,6 +41,7 @@ MAX_CRAWL_ORIGINS = 20
 """Whose Crawl-delays are remembered at one host: the longest of them holds."""
 Item = TypeVar("Item")
 _BATCH = 50
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 _DAY_MS = 86_400_000
 _HINT_REST_MS = 5_000
 """Between a feed's last poll and one that somebody asks for."""
@@ -245,9 +247,14 @@ class Ledger(LedgerView):
             return None
         return read_begun(link_id, attempt, raw)
 
-    def store(self, begun: Begun, page: bytes, final_url: str, note: str) -> bool:
-        """Keep the packed page and hand the link to the article stage. False when overtaken."""
-        args = (begun.link_id, begun.attempt, page, self._keep_pages_ms, final_url, note)
+    def store(
+        self, begun: Begun, page: bytes, final_url: str, note: str, counted: Mapping[str, int] = _NOTHING
+    ) -> bool:
+        """Keep the packed page and hand the link to the article stage. False when overtaken.
+
+        `counted`, here and below, is added to the counters (`jobs.counts`) if the script does its work.
+        """
+        args = (begun.link_id, begun.attempt, page, self._keep_pages_ms, final_url, note, *_flat(counted))
         return bool(self._run("store", *args))
 
     def commit(
@@ -265,6 +272,7 @@ class Ledger(LedgerView):
         again: bool = False,
         lineage: tuple[str, str] | None = None,
         recheck: bool = False,
+        counted: Mapping[str, int] = _NOTHING,
     ) -> tuple[str, str | None]:
         """Publish and close the link, once. `validators` of its page as `jobs.validators.pack` makes them.
 
@@ -291,15 +299,24 @@ class Ledger(LedgerView):
             int(again),
             *(lineage or ("", "")),
             self._steps if recheck else "",
+            *_flat(counted),
         )
         outcome, _, other = _text(raw).partition(" ")
         return outcome, other or None
 
     def retry(
-        self, link_id: str, attempt: int, delay_s: float, note: str, *, block_host: bool = False
+        self,
+        link_id: str,
+        attempt: int,
+        delay_s: float,
+        note: str,
+        *,
+        block_host: bool = False,
+        counted: Mapping[str, int] = _NOTHING,
     ) -> bool:
         """Put the link off for `delay_s`, with its whole host if `block_host`. False when overtaken."""
-        return bool(self._run("retry", link_id, attempt, int(delay_s * 1000), int(block_host), note))
+        args = (link_id, attempt, int(delay_s * 1000), int(block_host), note, *_flat(counted))
+        return bool(self._run("retry", *args))
 
     def reroute(self, begun: Begun, url: str, host: str, note: str) -> bool:
         """The page moved to another domain: queue it there. False when overtaken."""

@@ -56,15 +56,17 @@ class LedgerView:
             pipe.hgetall(self.keys.link(link_id))
             pipe.lrange(self.keys.way(link_id), 0, -1)
             pipe.exists(self.keys.page(link_id))
+            pipe.zscore(self.keys.rechecks, link_id)
             pipe.zscore(self.keys.later, link_id)
             pipe.zscore(self.keys.leases(FETCH), link_id)
             pipe.zscore(self.keys.leases(ARTICLE), link_id)
-            raw, way, page, *clocks = pipe.execute()
+            raw, way, page, recheck, *clocks = pipe.execute()
         if not raw:
             return None
         due = next((int(c) for c in clocks if c is not None), None)
         fields = {_text(k): _text(v) for k, v in raw.items()}
-        return read_story(link_id, fields, map(_text, way), due, page_kept=bool(page))
+        again = None if recheck is None else int(recheck)
+        return read_story(link_id, fields, map(_text, way), due, page_kept=bool(page), recheck_ms=again)
 
     def newest_event(self, link_id: str) -> str | None:
         """The newest event of an article as JSON, while it is on the stream; None for a withdrawal."""

@@ -113,10 +113,18 @@ class Story:
     """When an operator took the article down, which holds for good."""
     gone_ms: int | None = None
     """When its publisher was seen to have taken it down; None also once it is back."""
+    recheck_ms: int | None = None
+    """When its site is asked again whether it changed."""
 
 
 def read_story(
-    link_id: str, fields: Mapping[str, str], way: Iterable[str], due_ms: int | None, *, page_kept: bool
+    link_id: str,
+    fields: Mapping[str, str],
+    way: Iterable[str],
+    due_ms: int | None,
+    *,
+    page_kept: bool,
+    recheck_ms: int | None = None,
 ) -> Story:
     """A story from the fields of the link's hash and the lines of its way (see jobs/keys.py)."""
     return Story(
@@ -139,6 +147,7 @@ def read_story(
         steps=tuple(_step(line) for line in way),
         withdrawn_ms=int(fields["withdrawn"]) if "withdrawn" in fields else None,
         gone_ms=int(fields["gone"]) if "gone" in fields else None,
+        recheck_ms=recheck_ms,
     )
 
 

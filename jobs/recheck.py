@@ -52,6 +52,11 @@ def what_changed(begun: Begun, before: Article | None, lesson: Lesson) -> Change
     return revised(Said.of(before.headline, before.text, language), after, page)
 
 
+def told_of(change: Change | None) -> str:
+    """What a revision changed, for the link's way."""
+    return f"; {change.kind} change of {', '.join(change.fields) or 'nothing'}" if change else ""
+
+
 def vanished_event(ledger: LedgerView, begun: Begun, feeds: list[FeedInfo], now_ms: int) -> dict[str, Any]:
     """The withdrawal of an article that its publisher took down."""
     story, revision = ledger.story(begun.link_id), begun.revision + 1

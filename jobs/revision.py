@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +15,16 @@ from jobs.enrich.sentences import sentences
 
 _FIELDS = ("headline", "text")
 
-SLIP = 0.9
-"""Likeness of two sentences of which one has a slip corrected (share of characters in common, in order)."""
 SLIPPED_WORDS = 2
-"""Words that differ in such a sentence, at the most."""
+"""Words that differ in a sentence of which a slip was corrected, at the most."""
+MISSPELLED, LONGEST_WORD = 0.75, 60
+"""Likeness of a word to itself misspelled (share of characters in common, in order), and most characters."""
 SLIPPED = 5
 """Such sentences in one revision, at the most: more is an edit."""
 MOST_TOLD, MOST_CHARS = 20, 500
 """Sentences of a change that its event carries, and characters of each."""
+MOST_COMPARED = 400
+"""Sentences of each revision that `difference` compares."""
 COUNTER_WORDS = 14
 """A longer sentence with a number in it is news."""
 
@@ -47,7 +50,8 @@ _CORRECTION = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORD = re.compile(r"[^\W_]+")
+_NO_WORD = re.compile(r"[\W_]")
+_VARIANTS = re.compile("[\ufe00-\ufe0f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,11 @@ def revised(before: Said, after: Said, page: Iterable[str] = ()) -> Change | Non
 
 
 def difference(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Both texts' sentences in one order, each with ``=``, ``-`` (only before) or ``+`` (only after)."""
+    """Both texts' sentences in one order, each with ``=``, ``-`` (only before) or ``+`` (only after).
+
+    Of each the first `MOST_COMPARED`: what takes longest grows with the third power.
+    """
+    before, after = before[:MOST_COMPARED], after[:MOST_COMPARED]
     old, new = [_key(s) for s in before], [_key(s) for s in after]
     for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -135,7 +143,18 @@ def _only(sentences: Sequence[str], wanted: Counter[str]) -> tuple[str, ...]:
 
 
 def _key(sentence: str) -> str:
-    return " ".join(_WORD.findall(sentence.casefold()))
+    """Its words: what two sentences have in common that say the same."""
+    plain = _VARIANTS.sub("", unicodedata.normalize("NFKC", sentence))
+    return " ".join(_NO_WORD.sub(_of_word, plain.casefold()).split())
+
+
+def _of_word(match: re.Match[str]) -> str:
+    """What becomes of a character that is no letter or digit."""
+    category = unicodedata.category(match[0])
+    if category == "Cf":  # a soft hyphen stands inside a word
+        return ""
+    # Vowels of Hindi or Arabic are marks; and five dollars are not five euros, nor five per cent.
+    return match[0] if category in ("Mn", "Mc", "Sc") or match[0] == "%" else " "
 
 
 def _without_counters(
@@ -166,18 +185,19 @@ def _kind(old: str, new: str, removed: tuple[str, ...], added: tuple[str, ...]) 
 
 def _slipped(one: str, other: str) -> bool:
     """Do they differ in a slip only: a word spelled right or a comma set, no number and no other word?"""
-    if _NUMBER.findall(one) != _NUMBER.findall(other):
+    old, new = _key(one).split(), _key(other).split()
+    if len(old) != len(new) or _NUMBER.findall(one) != _NUMBER.findall(other):
         return False
-    old, new = Counter(_key(one).split()), Counter(_key(other).split())
-    gone, come = sorted((old - new).elements()), sorted((new - old).elements())
-    if max(len(gone), len(come)) > SLIPPED_WORDS or SequenceMatcher(None, one, other).ratio() < SLIP:
-        return False
-    # A word for another is no slip, however short: “not guilty” and “now guilty” say different things.
-    return len(gone) == len(come) and all(map(_misspelled, gone, come))
+    # Word by word: “dog bites man” is no slip of “man bites dog”.
+    pairs = [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]]
+    return len(pairs) <= SLIPPED_WORDS and all(_misspelled(*pair) for pair in pairs)
 
 
 def _misspelled(one: str, other: str) -> bool:
-    return min(len(one), len(other)) > 3 and SequenceMatcher(None, one, other).ratio() >= 0.75
+    # A word for another is no slip, however short: “not guilty” and “now guilty” say different things.
+    if not 3 < min(len(one), len(other)) <= max(len(one), len(other)) <= LONGEST_WORD:
+        return False
+    return SequenceMatcher(None, one, other).ratio() >= MISSPELLED
 
 
 def _told(sentences: tuple[str, ...]) -> tuple[str, ...]:

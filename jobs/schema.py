@@ -15,9 +15,12 @@ from pydantic.fields import FieldInfo
 
 from jobs.article import Article
 from jobs.event import DATA_SCHEMA, Event, Kind
+from jobs.stories.event import DATA_SCHEMA as STORY_SCHEMA
+from jobs.stories.event import StoryArticle, StoryData, StoryEvent, StoryKind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EVENT_SCHEMA = "urn:palmyra:schema:event:v1"
+STORY_EVENT_SCHEMA = "urn:palmyra:schema:story-event:v1"
 VERSION = "1.0.0"
 """Of the contract: raised when it grows. Released copies: docs/schema/released, see worker/released.py."""
 
@@ -27,6 +30,8 @@ def documents() -> dict[str, str]:
     return {
         "schema/article.v1.json": _render(json_schema(Article, DATA_SCHEMA)),
         "schema/event.v1.json": _render(json_schema(Event, EVENT_SCHEMA)),
+        "schema/story.v1.json": _render(json_schema(StoryData, STORY_SCHEMA)),
+        "schema/story-event.v1.json": _render(json_schema(StoryEvent, STORY_EVENT_SCHEMA)),
         "asyncapi.json": _render(asyncapi()),
         "events.md": events_page(),
     }
@@ -76,36 +81,62 @@ def asyncapi() -> dict[str, Any]:
             | {"x-redis-stream": _X_STREAM, "x-redis-group": _X_GROUP},
             "pubsub": _channel("Redis Pub/Sub channel: a live copy of the stream's `event`, without memory.")
             | {"x-redis-channel": _X_CHANNEL},
+            "stories": _channel(
+                "Redis stream of stories, articles on one event, with the same entry fields; and the Pub/Sub "
+                "channel of the same name with the same events.",
+                StoryKind,
+                address="palmyra:stories",
+            ),
         },
         "operations": {
             "append": _operation("stream", "Each event is appended once (XADD)."),
             "publish": _operation("pubsub", "Each event is published once (PUBLISH)."),
+            "tell": _operation("stories", "Each story event is appended and published once."),
         },
-        "components": {"messages": {kind.name.lower(): _message(kind) for kind in Kind}},
+        "components": {
+            "messages": {kind.name.lower(): _message(kind) for kind in Kind}
+            | {_name(kind): _message(kind) for kind in StoryKind}
+        },
     }
 
 
-def _channel(description: str) -> dict[str, Any]:
-    names = [kind.name.lower() for kind in Kind]
+def _channel(
+    description: str, kinds: type[Kind | StoryKind] = Kind, address: str = "palmyra:articles"
+) -> dict[str, Any]:
+    names = [_name(kind) for kind in kinds]
     messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names}
-    return {"address": "palmyra:articles", "description": description, "messages": messages}
+    return {"address": address, "description": description, "messages": messages}
+
+
+def _name(kind: Kind | StoryKind) -> str:
+    """What AsyncAPI calls its message."""
+    return f"story_{kind.name.lower()}" if isinstance(kind, StoryKind) else kind.name.lower()
 
 
 def _operation(channel: str, summary: str) -> dict[str, Any]:
     return {"action": "send", "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}
 
 
-def _message(kind: Kind) -> dict[str, Any]:
+def _message(kind: Kind | StoryKind) -> dict[str, Any]:
+    title, schema = f"An article was {kind.name.lower()}", "event"
+    if isinstance(kind, StoryKind):
+        title, schema = f"A story {_HAPPENED[kind]}", "story-event"
     return {
         "name": kind.value,
-        "title": f"An article was {kind.name.lower()}",
+        "title": title,
         "contentType": "application/cloudevents+json",
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",
-            "schema": {"$ref": "./schema/event.v1.json"},
+            "schema": {"$ref": f"./schema/{schema}.v1.json"},
         },
     }
 
+
+_HAPPENED = {
+    StoryKind.OPENED: "got its second article",
+    StoryKind.GREW: "got another article",
+    StoryKind.MERGED: "took in another story",
+}
 
 _PAGE = """<!-- Written by `python -m jobs.schema docs` from the models: change it there. -->
 # The event
@@ -137,14 +168,28 @@ For your own tests: [golden events and a fake stream](testing-consumers.md).
 
 ## Data
 
-{data}"""
+{data}
+## Stories
+
+Articles on one event are a story: see [stories](stories.md). Its events are on a stream and channel of their
+own, `palmyra:stories`, in the same envelope ([schema](schema/story-event.v1.json)); `id` is
+`<story id>:<number>`. Each tells the whole story, so the newest of a story is all that one needs.
+
+| type | when |
+|---|---|
+| `news.story.opened.v1` | a second article came |
+| `news.story.grew.v1` | another article came |
+| `news.story.merged.v1` | two stories turned out to be one: those in `merged` are this one now |
+
+{story}"""
 
 
 def events_page() -> str:
     """The consumer's page, as Markdown."""
     inner = [m for field in Article.model_fields.values() for m in _models(field)]
     shapes = [f"### {model.__name__}\n\n{model.__doc__}\n\n{_table(model)}" for model in dict.fromkeys(inner)]
-    return _PAGE.format(envelope=_table(Event), data="\n".join([_table(Article), *shapes]))
+    story = f"{_table(StoryData)}\n### StoryArticle\n\n{StoryArticle.__doc__}\n\n{_table(StoryArticle)}"
+    return _PAGE.format(envelope=_table(Event), data="\n".join([_table(Article), *shapes]), story=story)
 
 
 def _table(model: type[BaseModel]) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import structlog
 from rq.timeouts import JobTimeoutException
 
+from jobs import counts
 from jobs.article import Article, Change, Duplicate, Enriched, build_article
 from jobs.copies.lineage import lineage
 from jobs.entry import Entry, FeedInfo
@@ -29,7 +30,7 @@ from jobs.ledger import DeadJob, Ledger
 from jobs.link import Begun
 from jobs.page import Page
 from jobs.politeness import NotNow
-from jobs.recheck import VANISHED, vanished_event, what_changed, worthwhile
+from jobs.recheck import VANISHED, told_of, vanished_event, what_changed, worthwhile
 from jobs.recurring.memory import Memory
 from jobs.recurring.store import SiteMemories, host_of
 from jobs.reopening import How
@@ -162,7 +163,9 @@ class Tasks:
         kept = None if begun.entry else self._kept(begun)
         # A refetch has nothing new from the feed: what it said before still holds.
         page = replace(got, url=begun.url, entry=kept.entry if kept else begun.entry)
-        return "stored" if self.ledger.store(begun, page.pack(), got.final_url, note) else "overtaken"
+        counted = counts.of_page(got.wire_bytes, got.took_ms)
+        stored = self.ledger.store(begun, page.pack(), got.final_url, note, counted)
+        return "stored" if stored else "overtaken"
 
     def _kept(self, begun: Begun) -> Page | None:
         """The page of an earlier fetch, if it is still kept."""
@@ -224,10 +227,12 @@ class Tasks:
             digests=says[0],
             validators=says[1],
             note=(" from the feed's own content" if article.provenance.get("text") == "feed" else "")
+            + told_of(article.change)
             + lesson.note,
             lineage=lineage(article),
             again=before is not None,
             recheck=worthwhile(article, page, datetime.now(UTC)),
+            counted=counts.of_article(article),
         )
         if outcome == "published" and not begun.revision and self.sites:
             self.sites.learn(host_of(page.final_url), begun.link_id, lesson.signs)
@@ -409,7 +414,8 @@ class Tasks:
         # for the first step of the back-off.
         asked_too_much = outcome.reason is Reason.RATE_LIMITED and begun.tries == 1
         block = asked_too_much or (isinstance(outcome, Retry) and outcome.after_s is not None)
-        later = self.ledger.retry(link, attempt, wait_s, note[:600], block_host=block)
+        counted = {f"{counts.RETRY} {outcome.reason}": 1}
+        later = self.ledger.retry(link, attempt, wait_s, note[:600], block_host=block, counted=counted)
         return f"later: {outcome.reason}" if later else "overtaken"
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 from redis import Redis
@@ -27,6 +27,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from jobs.errors import PalmyraError
 from jobs.event import Event
 from jobs.keys import Keys
+from jobs.stories.event import StoryEvent
 from worker.away import is_away
 from worker.stream import Gap, entry_id, gap, gone_until, id_before
 
@@ -43,6 +44,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _Entry = tuple[str, Mapping[Any, Any]]
 _Seen = TypeVar("_Seen")
+_Any = TypeVar("_Any", Event, StoryEvent)
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +133,39 @@ def subscribe(
         RedisError: Redis refuses (a wrong password, a command that is not allowed).
     """
     wanted = _wanted(where)
-    reader = _Reader(redis, Keys(namespace), group, consumer or socket.gethostname(), position(since))
+    reader = _Reader(redis, Keys(namespace), group, consumer or socket.gethostname(), position(since), Event)
+    yield from _subscribed(reader, wanted, take_over_s, follow=follow, overtaken=overtaken)
+
+
+def subscribe_stories(
+    redis: Redis,
+    *,
+    group: str,
+    consumer: str = "",
+    namespace: str = "palmyra",
+    since: str = "new",
+    take_over_s: float = TAKE_OVER_S,
+    follow: bool = True,
+    overtaken: Callable[[Gap], None] | None = None,
+) -> Iterator[StoryEvent]:
+    """The events of stories, as `subscribe` gives those of articles; its groups are others than theirs."""
+    keys = Keys(namespace).of_stories()
+    reader = _Reader(redis, keys, group, consumer or socket.gethostname(), position(since), StoryEvent)
+    yield from _subscribed(reader, lambda event: True, take_over_s, follow=follow, overtaken=overtaken)
+
+
+def _subscribed(
+    reader: _Reader[_Any],
+    wanted: Callable[[_Any], bool],
+    take_over_s: float,
+    *,
+    follow: bool,
+    overtaken: Callable[[Gap], None] | None,
+) -> Iterator[_Any]:
     for batch in reader.batches(take_over_s, follow=follow):
         if batch.missed:
             if overtaken is None:
-                raise Overtaken(group, batch.missed)
+                raise Overtaken(reader.group, batch.missed)
             overtaken(batch.missed)
         for entry, event in batch.events:
             if event is not None and wanted(event):
@@ -174,24 +204,27 @@ def lag(redis: Redis, group: str, *, namespace: str = "palmyra") -> Lag | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(Generic[_Any]):
     """What one reading gave."""
 
-    events: list[tuple[str, Event | None]]
+    events: list[tuple[str, _Any | None]]
     """Stream ids, with None for what holds no event (any more)."""
     missed: Gap | None = None
     """What is gone before these, or of these."""
 
 
-class _Reader:
+class _Reader(Generic[_Any]):
     """One consumer's reading, over outages."""
 
-    def __init__(self, redis: Redis, keys: Keys, group: str, consumer: str, start: str) -> None:
-        self._redis, self._keys, self._group, self._consumer = redis, keys, group, consumer
+    def __init__(
+        self, redis: Redis, keys: Keys, group: str, consumer: str, start: str, model: type[_Any]
+    ) -> None:
+        self._redis, self._keys, self.group, self._consumer = redis, keys, group, consumer
+        self._model: type[_Any] = model
         self._stream, self._start = keys.stream, start
         self._sees_gaps = True
 
-    def batches(self, take_over_s: float, *, follow: bool) -> Iterator[_Batch]:
+    def batches(self, take_over_s: float, *, follow: bool) -> Iterator[_Batch[_Any]]:
         self._patiently(self._create)
         after = "0"
         while batch := self._patiently(partial(self._read, after, 0)):
@@ -206,17 +239,17 @@ class _Reader:
             missed = missed or self._gap()
             batch = self._patiently(lambda: self._read(">", BLOCK_MS if follow else 0))
             if batch:
-                yield _Batch([(entry, _event(entry, fields)) for entry, fields in batch], missed)
+                yield _Batch([(entry, self._event(entry, fields)) for entry, fields in batch], missed)
                 missed = None
             elif not follow:
                 return
 
-    def _without_trimmed(self, batch: list[_Entry]) -> _Batch:
+    def _without_trimmed(self, batch: list[_Entry]) -> _Batch[_Any]:
         """What was given before; of what is gone by now, the trimmed part is told as missed."""
         gone = [entry for entry, fields in batch if not fields]
         for entry in gone:
             self.acknowledge(entry)
-        left = [(entry, _event(entry, fields)) for entry, fields in batch if fields]
+        left = [(entry, self._event(entry, fields)) for entry, fields in batch if fields]
         return _Batch(left, self._trimmed(gone))
 
     def _trimmed(self, gone: list[str]) -> Gap | None:
@@ -226,7 +259,7 @@ class _Reader:
         return Gap(after=id_before(trimmed[0]), until=trimmed[-1]) if trimmed else None
 
     def _gap(self) -> Gap | None:
-        return self._watch(lambda: gap(self._redis, self._keys, self._group))
+        return self._watch(lambda: gap(self._redis, self._keys, self.group))
 
     def _watch(self, ask: Callable[[], _Seen]) -> _Seen | None:
         """Ask for what a consumer that may only read its stream is not told: then nobody can say."""
@@ -236,13 +269,22 @@ class _Reader:
             return cast("_Seen | None", self._patiently(ask))
         except NoPermissionError:
             self._sees_gaps = False
-            log.warning("group %r is told of no gaps: its Redis user may not look", self._group)
+            log.warning("group %r is told of no gaps: its Redis user may not look", self.group)
+            return None
+
+    def _event(self, entry: str, fields: Mapping[Any, Any]) -> _Any | None:
+        """The event of a stream entry; None when it holds none."""
+        raw = fields.get(b"event") or fields.get("event") or b""
+        try:
+            return self._model.model_validate_json(raw)
+        except ValidationError as error:
+            log.error("stream entry %s holds no event: %d errors", entry, error.error_count())
             return None
 
     def acknowledge(self, entry_id: str) -> None:
-        self._patiently(lambda: self._redis.xack(self._stream, self._group, entry_id))
+        self._patiently(lambda: self._redis.xack(self._stream, self.group, entry_id))
 
-    def _left_by_others(self, take_over_s: float) -> Iterator[_Batch]:
+    def _left_by_others(self, take_over_s: float) -> Iterator[_Batch[_Any]]:
         cursor = "0-0"
         while True:
             answer: Any = self._patiently(partial(self._claim, cursor, int(take_over_s * 1000)))
@@ -251,18 +293,18 @@ class _Reader:
             batch = [_entry(one) for one in answer[1] if one[0] is not None]
             missed = self._trimmed([_text(one) for one in answer[2]] if len(answer) > 2 else [])
             if batch or missed:
-                log.info("group %r takes over %d events", self._group, len(batch))
+                log.info("group %r takes over %d events", self.group, len(batch))
                 found = self._without_trimmed(batch)
                 yield _Batch(found.events, missed or found.missed)
             if cursor == "0-0":
                 return
 
     def _claim(self, cursor: str, idle_ms: int) -> Any:
-        return self._redis.xautoclaim(self._stream, self._group, self._consumer, idle_ms, cursor, count=BATCH)
+        return self._redis.xautoclaim(self._stream, self.group, self._consumer, idle_ms, cursor, count=BATCH)
 
     def _read(self, after: str, block_ms: int) -> list[_Entry]:
         reply: Any = self._redis.xreadgroup(
-            self._group, self._consumer, {self._stream: after}, count=BATCH, block=block_ms or None
+            self.group, self._consumer, {self._stream: after}, count=BATCH, block=block_ms or None
         )
         entries = reply[0][1] if isinstance(reply, list) and reply else []
         if isinstance(reply, dict):  # RESP 3
@@ -271,7 +313,7 @@ class _Reader:
 
     def _create(self, start: str | None = None) -> None:
         try:
-            self._redis.xgroup_create(self._stream, self._group, id=self._from(start), mkstream=True)
+            self._redis.xgroup_create(self._stream, self.group, id=self._from(start), mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
@@ -291,29 +333,19 @@ class _Reader:
                 return ask()
             except RedisError as error:
                 if is_away(error):
-                    log.warning("group %r waits for Redis: %s", self._group, error)
+                    log.warning("group %r waits for Redis: %s", self.group, error)
                     time.sleep(wait_s)
                     wait_s = min(2 * wait_s, MAX_WAIT_S)
                     continue
                 if not str(error).startswith("NOGROUP"):
                     raise
                 # Redis came back without its data: what it has now is all unread.
-                log.warning("group %r is gone and made again, from the start", self._group)
+                log.warning("group %r is gone and made again, from the start", self.group)
                 self._create("0")
 
 
 def _entry(raw: Any) -> _Entry:
     return _text(raw[0]), raw[1] or {}
-
-
-def _event(entry: str, fields: Mapping[Any, Any]) -> Event | None:
-    """The event of a stream entry; None when it holds none."""
-    raw = fields.get(b"event") or fields.get("event") or b""
-    try:
-        return Event.model_validate_json(raw)
-    except ValidationError as error:
-        log.error("stream entry %s holds no event: %d errors", entry, error.error_count())
-        return None
 
 
 def _text(value: Any) -> str:

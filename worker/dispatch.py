@@ -144,12 +144,13 @@ class Dispatcher:
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:
             self._tidied_at = time.monotonic()
-            trim(
-                self.redis,
-                self.ledger.keys,
-                keep_days=self._keep_stream_days,
-                keep_bytes=self._keep_stream_bytes,
-            )
+            for keys in (self.ledger.keys, self.ledger.keys.of_stories()):
+                trim(
+                    self.redis,
+                    keys,
+                    keep_days=self._keep_stream_days,
+                    keep_bytes=self._keep_stream_bytes,
+                )
             for queue in self.queues.values():
                 tidy(queue)
 

@@ -1,38 +1,27 @@
-"""Every metric, declared once with its help text, and the collector that reads them from Redis.
-
-The counters live in Redis, where every process of every machine counts: nothing is lost in a forked child,
-and each web process tells the same numbers. They are read when Prometheus asks.
-"""
+"""Every metric, declared once with its help text. `worker.collector` reads them from Redis."""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
+    SummaryMetricFamily,
 )
-from prometheus_client.registry import Collector
-from redis import Redis
 
-from jobs.keys import Keys
-from jobs.ledger import Ledger
-from jobs.link import OUTCOMES
-from worker import rq_state, stream
-from worker.feeds import history, tally
-from worker.feeds.registry import Registry
-from worker.feeds.state import FeedState, state
-from worker.feeds.subscriptions import Subscriptions
-from worker.feeds.websub import State as HubState
-from worker.webhooks.hook import WORDS, Hook, Hooks, State, word
 
-MOST_GROUPS = 100
-"""Consumer groups that are told of: those that are furthest behind."""
+class Kind(StrEnum):
+    """What a metric is, in Prometheus's words."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    SUMMARY = "summary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +32,41 @@ class Spec:
     """As exposed, ``_total`` included."""
     help: str
     labels: tuple[str, ...] = ()
+    times: Kind | None = None
+    """Set for histograms and summaries."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return self.times or (Kind.COUNTER if self.name.endswith("_total") else Kind.GAUGE)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names under which Prometheus stores it."""
+        more = {Kind.HISTOGRAM: ("_bucket", "_count", "_sum"), Kind.SUMMARY: ("_count", "_sum")}
+        return tuple(self.name + suffix for suffix in more.get(self.kind, ("",)))
 
     def family(self, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
         """The metric with these samples (label values, value)."""
-        kind = CounterMetricFamily if self.name.endswith("_total") else GaugeMetricFamily
+        kind = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
         family = kind(self.name, self.help, labels=self.labels)
         for labels, value in samples:
             family.add_metric(labels, value)
         return family
 
+    def histogram(self, samples: Iterable[tuple[tuple[str, ...], Buckets]]) -> Metric:
+        """The metric with these samples (label values; cumulative buckets by upper bound, and the sum)."""
+        family = HistogramMetricFamily(self.name, self.help, labels=self.labels)
+        for labels, (by_bound, total) in samples:
+            family.add_metric(labels, by_bound, total)
+        return family
+
+    def summary(self, count: int, total: float) -> Metric:
+        """The metric: how often, and how much together."""
+        return SummaryMetricFamily(self.name, self.help, count_value=count, sum_value=total)
+
+
+Buckets = tuple[list[tuple[str, float]], float]
 
 # RQ's, under rq-exporter's names and labels, so that public Grafana boards for it work.
 RQ_JOBS = Spec("rq_jobs", "RQ jobs by queue and status.", ("queue", "status"))
@@ -59,9 +74,18 @@ RQ_WORKERS = Spec("rq_workers", "RQ workers: 1 for each.", ("name", "state", "qu
 RQ_SUCCESS = Spec("rq_workers_success_total", "Jobs that a worker ended well.", ("name", "queues"))
 RQ_FAILED = Spec("rq_workers_failed_total", "Jobs that raised in a worker: bugs.", ("name", "queues"))
 RQ_WORKING = Spec("rq_workers_working_time_total", "Seconds a worker spent on jobs.", ("name", "queues"))
+RQ_READING = Spec(
+    "rq_request_processing_seconds", "Seconds that reading RQ's numbers took.", (), Kind.SUMMARY
+)
 
 DISCOVERED = Spec(
     "palmyra_discovered_total", "Openings of links: sightings, changed entries, re-checks, requeues."
+)
+RECHECKS = Spec(
+    "palmyra_rechecks_total",
+    "Re-checks of published articles that ended: published (updated, or withdrawn by its publisher), or other. "
+    "They are among the openings and outcomes above.",
+    ("outcome",),
 )
 LINKS = Spec("palmyra_links_total", "Openings of links that ended, by outcome.", ("outcome",))
 FAILED = Spec("palmyra_failed_total", "Links that ended as failed, by reason word.", ("reason",))
@@ -77,6 +101,59 @@ IMBALANCE = Spec(
     "palmyra_ledger_imbalance",
     "Discovered less outcomes less in flight. Anything but 0 means that a link was lost or counted twice.",
 )
+ATTEMPTS = Spec(
+    "palmyra_attempts_total",
+    "Attempts (RQ jobs) by stage and how they ended: an outcome of the link, or stored, later (tried again), "
+    "moved (goes on at another address), released (handed back), killed, died, lost (its lease ran out).",
+    ("stage", "outcome"),
+)
+RETRIES = Spec("palmyra_retries_total", "Attempts that are made again later, by reason word.", ("reason",))
+OLDEST = Spec(
+    "palmyra_oldest_waiting_seconds",
+    "Age of the oldest link that is ready for a stage, in the ledger (since it was opened) or in RQ's queue "
+    "(since it was put there). Links that wait out a back-off are not looked at.",
+    ("stage", "place"),
+)
+OVERDUE = Spec(
+    "palmyra_host_overdue_seconds",
+    "How long some host has been free while pages of it are ready: workers or dispatcher are behind.",
+)
+LATENCY = Spec(
+    "palmyra_latency_seconds",
+    "Times of what was published for the first time, by span: published_seen (where the publisher tells a "
+    "time), seen_fetched, fetched_emitted, seen_emitted.",
+    ("span",),
+    Kind.HISTOGRAM,
+)
+DURATION = Spec(
+    "palmyra_duration_seconds",
+    "How long work took: fetch, of a page that was stored; extract, of an article that was published.",
+    ("work",),
+    Kind.HISTOGRAM,
+)
+BYTES = Spec(
+    "palmyra_downloaded_bytes_total",
+    "Bytes of pages that were stored and of feeds' answers, as sent (compressed).",
+    ("what",),
+)
+THROTTLES = Spec(
+    "palmyra_host_throttles_total",
+    "When a host made us wait: pause (status 429 or a Retry-After), held (a request that was about to go out "
+    "and had to wait), crawl_delay (a request after which its robots.txt asks for more than our own delay).",
+    ("why",),
+)
+COPIES = Spec("palmyra_copies_total", "New articles that repeat an earlier one.")
+STORY_ARTICLES = Spec(
+    "palmyra_story_articles_total",
+    "New articles by what they did with stories: began or joined.",
+    ("how",),
+)
+REDIS_MEMORY = Spec(
+    "palmyra_redis_memory_bytes", "About how much of Redis's memory each purpose takes.", ("purpose",)
+)
+REDIS_USED = Spec("palmyra_redis_used_bytes", "Memory that Redis uses, by its own account.")
+REDIS_LIMIT = Spec("palmyra_redis_limit_bytes", "Redis's maxmemory; 0 where there is none.")
+PAGES = Spec("palmyra_pages_kept", "About how many fetched pages are kept.")
 DEAD = Spec("palmyra_dead_links", "Links in the dead letter, waiting for a requeue.")
 FEEDS = Spec(
     "palmyra_feeds",
@@ -90,7 +167,10 @@ POLLS = Spec(
     ("came",),
 )
 POLL_SECONDS = Spec(
-    "palmyra_poll_seconds", "How long polls took, from the request to the end of the answer or failure."
+    "palmyra_poll_seconds",
+    "How long polls took, from the request to the end of the answer or failure.",
+    (),
+    Kind.HISTOGRAM,
 )
 GAPS = Spec(
     "palmyra_feed_gaps_total",
@@ -127,116 +207,11 @@ WEBHOOK_DEAD = Spec(
     ("webhook",),
 )  # fmt: skip
 
-RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING)
-LEDGER = (DISCOVERED, LINKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
+RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING, RQ_READING)
+LEDGER = (DISCOVERED, LINKS, RECHECKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
+WORK = (ATTEMPTS, RETRIES, LATENCY, DURATION, THROTTLES, COPIES, STORY_ARTICLES, BYTES, OLDEST, OVERDUE)
+MEMORY = (REDIS_MEMORY, REDIS_USED, REDIS_LIMIT, PAGES)
 FEED = (FEEDS, POLLS, POLL_SECONDS, GAPS, SUBSCRIPTIONS)
 EVENTS = (STREAM, STREAM_BYTES, GROUP_LAG, GROUP_SECONDS, GROUP_PENDING)
 HOOKS = (WEBHOOKS, WEBHOOK_DELIVERED, WEBHOOK_FAILED, WEBHOOK_DEAD)
-ALL = (*RQ, *LEDGER, DEAD, *FEED, *EVENTS, *HOOKS)
-
-
-class RedisCollector(Collector):
-    """Reads all metrics from Redis at each scrape.
-
-    Raises:
-        redis.exceptions.RedisError: from `collect`, when Redis is away.
-    """
-
-    def __init__(self, redis: Redis, keys: Keys, ledger: Ledger, registry: Registry) -> None:
-        self._redis = redis
-        self._keys = keys
-        self._ledger = ledger
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        """All metrics, in the order of `ALL`."""
-        yield from self._rq()
-        yield from ledger_metrics(self._ledger.totals(), self._ledger.in_stages())
-        yield DEAD.family([((), self._redis.zcard(self._keys.dead))])
-        yield from self._feeds()
-        yield from self._events()
-        hooks = Hooks(self._redis, self._keys)
-        yield from webhook_metrics([(hook, hooks.state(hook.id)) for hook in hooks.all()])
-
-    def _events(self) -> Iterator[Metric]:
-        yield STREAM.family([((), self._redis.xlen(self._keys.stream))])
-        yield STREAM_BYTES.family([((), stream.size_bytes(self._redis, self._keys))])
-        now_ms = int(time.time() * 1000)
-        groups = stream.groups(self._redis, self._keys)[:MOST_GROUPS]
-        yield GROUP_LAG.family(((group.name,), group.events) for group in groups)
-        yield GROUP_SECONDS.family(((group.name,), group.behind_s(now_ms)) for group in groups)
-        yield GROUP_PENDING.family(((group.name,), group.pending) for group in groups)
-
-    def _feeds(self) -> Iterator[Metric]:
-        now_ms = int(time.time() * 1000)
-        ids, states = [], Counter[str]()
-        for feed in self._registry.all():
-            ids.append(feed.id)
-            states[state(feed, now_ms)] += 1
-        yield FEEDS.family(((word,), states[word]) for word in FeedState)
-        yield from poll_metrics(tally.read(self._redis, self._keys))
-        known = Subscriptions(self._redis, self._keys).of(ids)
-        stand = Counter(one.state(now_ms) for one in known)
-        yield SUBSCRIPTIONS.family(((one,), stand[one]) for one in HubState)
-
-    def _rq(self) -> Iterator[Metric]:
-        counts = rq_state.counts(self._redis, rq_state.queue_names(self._redis, self._keys))
-        yield RQ_JOBS.family(
-            ((queue, status), n) for queue, by_status in counts.items() for status, n in by_status.items()
-        )
-        workers = rq_state.workers(self._redis)
-        named = [(worker, (worker.name, ",".join(worker.queues))) for worker in workers]
-        yield RQ_WORKERS.family(((w.name, w.state, ",".join(w.queues)), 1) for w in workers)
-        yield RQ_SUCCESS.family((labels, worker.succeeded) for worker, labels in named)
-        yield RQ_FAILED.family((labels, worker.failed) for worker, labels in named)
-        yield RQ_WORKING.family((labels, worker.working_s) for worker, labels in named)
-
-
-def ledger_metrics(totals: Mapping[str, int], in_stages: Mapping[str, int]) -> Iterator[Metric]:
-    """The ledger's metrics from `Ledger.totals` and `Ledger.in_stages`."""
-    yield DISCOVERED.family([((), totals["discovered"])])
-    yield LINKS.family(((outcome,), totals[outcome]) for outcome in OUTCOMES)
-    for outcome, spec in (("failed", FAILED), ("skipped", SKIPPED)):
-        yield spec.family(_by_reason(totals, outcome))
-    yield IN_FLIGHT.family([((), totals["in_flight"])])
-    yield WAITING.family((_stage_state(name), n) for name, n in in_stages.items())
-    yield IMBALANCE.family([((), imbalance(totals))])
-
-
-def poll_metrics(counts: Mapping[str, int]) -> Iterator[Metric]:
-    """The metrics of polls from `tally.read`."""
-    came = {name.removeprefix(tally.CAME): n for name, n in counts.items() if name.startswith(tally.CAME)}
-    yield POLLS.family(((word,), n) for word, n in came.items())
-    buckets, total = [], 0
-    for most_ms in (*tally.BUCKETS_MS, None):
-        total += counts.get(f"{tally.WITHIN}{most_ms or 'inf'}", 0)
-        buckets.append((f"{most_ms / 1000:g}" if most_ms else "+Inf", total))
-    family = HistogramMetricFamily(POLL_SECONDS.name, POLL_SECONDS.help)
-    family.add_metric((), buckets, counts.get(tally.TOOK_MS, 0) / 1000)
-    yield family
-    yield GAPS.family([((), came.get(history.GAP, 0))])
-
-
-def webhook_metrics(hooks: Sequence[tuple[Hook, State]]) -> Iterator[Metric]:
-    """The metrics of the webhooks."""
-    stand = Counter(word(hook, state) for hook, state in hooks)
-    yield WEBHOOKS.family(((one,), stand[one]) for one in WORDS)
-    yield WEBHOOK_DELIVERED.family(((hook.id,), state.delivered) for hook, state in hooks)
-    yield WEBHOOK_FAILED.family(((hook.id,), state.failed) for hook, state in hooks)
-    yield WEBHOOK_DEAD.family(((hook.id,), state.dead) for hook, state in hooks)
-
-
-def imbalance(totals: Mapping[str, int]) -> int:
-    """Links that the ledger's numbers can't account for: 0 when it balances."""
-    return totals["discovered"] - sum(totals[outcome] for outcome in OUTCOMES) - totals["in_flight"]
-
-
-def _by_reason(totals: Mapping[str, int], outcome: str) -> list[tuple[tuple[str], float]]:
-    prefix = f"{outcome}:"
-    return [((name.removeprefix(prefix),), n) for name, n in totals.items() if name.startswith(prefix)]
-
-
-def _stage_state(name: str) -> tuple[str, str]:
-    """``fetch_ready`` → stage and state; ``later`` is a state of any stage."""
-    stage, _, state = name.rpartition("_")
-    return (stage or "any", state)
+ALL = (*RQ, *LEDGER, DEAD, *WORK, *MEMORY, *FEED, *EVENTS, *HOOKS)

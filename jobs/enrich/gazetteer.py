@@ -127,10 +127,13 @@ def gazetteer(folders: tuple[str, ...] = ()) -> Gazetteer:
             return _mapped(path)
     for path in paths:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f".{path.name}.try").write_bytes(b"")  # before two seconds are spent in vain
+            path.with_name(f".{path.name}.try").unlink(missing_ok=True)
             _build(str(path.resolve()))
             return _mapped(path)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            log.warning("gazetteer_not_kept", folder=str(path.parent), error=str(error)[:300])
+            log.info("gazetteer_not_kept", folder=str(path.parent), error=str(error)[:300])
     return Gazetteer(_build("-"))
 
 

@@ -18,6 +18,8 @@ from jobs.extract import jsonld
 from jobs.extract.limits import MAX_DEPTH
 
 _JSON_LD = ".//script[@type='application/ld+json']"
+_ELEMENTS = lxml.etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement)
+"""One class for all elements: lxml.html's own lookup asks Python each time anything touches an element."""
 MAX_META_CHARS = 4_000
 MAX_SCOPES = 20
 """Headings whose ancestors are asked; a page with more does not mean headlines by them."""
@@ -89,9 +91,10 @@ def parse(text: str, url: str | None) -> Parsed:
 def _tree(text: str) -> Any:
     # huge_tree lifts libxml2's depth from 256, below which it silently drops the text. A parser of its own:
     # one that is shared between pages keeps state. Bytes, since text with an XML declaration is refused.
-    parser = lxml.html.HTMLParser(
+    parser = lxml.etree.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
     )
+    parser.set_element_class_lookup(_ELEMENTS)
     body = repair_faulty_html(text, text[:50].lower()).encode("utf-8", "replace")
     try:
         tree = lxml.html.document_fromstring(body, parser=parser)

@@ -7,9 +7,11 @@ local host, who = ARGV[1], ARGV[2]
 local holder, till = asked(host)
 if holder and holder ~= who and (holder == PAUSE or ARGV[4] ~= '1') then
   reserve(host, till)
+  count('throttle held')
   return int(till - now)
 end
-local ms = delay(host, tonumber(ARGV[3]))
+local ms, crawled = delay(host, tonumber(ARGV[3]))
+if crawled then count('throttle crawl_delay') end
 if ms >= 1 then
   note_asked(host, who, now + ms)
   reserve(host, now + ms)

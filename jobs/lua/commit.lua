@@ -2,7 +2,8 @@
 -- ARGV: id, attempt, revision, event id, event type, event, id of the final URL, keep_ms, digests of what the
 --       article says, validators of the page ('' for none), what follows “published …” on the link's way, publish it
 --       though it says the same? (1/0), the article that it repeats ('' for none), what to remember of it there, when its site
---       is to be asked whether it changed (ms after its publication, ascending, between blanks; '' for never)
+--       is to be asked whether it changed (ms after its publication, ascending, between blanks; '' for never),
+--       what to count where it is published (count_from)
 -- Returns 'published', 'duplicate <id>' (another link was published from the same final URL), 'unchanged'
 -- (this revision is on the stream already, or says what the newest one says) or 'overtaken'.
 local id, revision, final, keep_ms = ARGV[1], tonumber(ARGV[3]), ARGV[7], ARGV[8]
@@ -60,5 +61,6 @@ if ARGV[13] ~= '' then
   end
 end
 note(id, 'published ' .. ARGV[4] .. ARGV[11])
+count_from(16)
 close(id, link, 'published', '', '', keep_ms)
 return 'published'

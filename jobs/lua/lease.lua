@@ -29,6 +29,7 @@ for _, stage in ipairs({'fetch', 'article'}) do
       elseif link.state == 'running' and tonumber(link.tries or 0) >= max_tries then
         hopeless[#hopeless + 1] = {id, link.n, 'lost'}
       else
+        did(stage, 'lost')
         note(id, 'lease of attempt ' .. link.n .. ' ran out while ' .. link.state)
         -- A job that never began was lost on the way to it: that is not the link's doing.
         if link.state == 'leased' then redis.call('HINCRBY', K.link(id), 'tries', -1) end

@@ -93,6 +93,14 @@ local function sighted(id, keep_ms)
   keep(owner, newest or 0, keep_ms)
 end
 
+-- For the metrics: jobs/counts.py names the fields and reads them.
+local function count(field, by) redis.call('HINCRBY', K.counts, field, by or 1) end
+local function did(stage, outcome) count('did ' .. stage .. ' ' .. outcome) end
+-- What the caller counts with its outcome: field, number, field, number … from an argument on.
+local function count_from(first)
+  for i = first, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
+end
+
 local function tally(name, by) redis.call('HINCRBY', K.totals, name, by or 1) end
 
 -- The same by day (UTC), and by the feed and the host that a link stands at: what `palmyra ledger --days` shows.
@@ -171,11 +179,12 @@ local function crawl_delay(host)
 end
 
 -- Milliseconds between two requests to a host: its own, where the operator set one, or the general one, or what
--- its robots.txt asks for if that is more.
+-- its robots.txt asks for if that is more; and whether it is that.
 local function delay(host, general)
   local own = redis.call('GET', K.delay(host))
-  if own then return tonumber(own) end
-  return math.max(general, crawl_delay(host))
+  if own then return tonumber(own), false end
+  local crawl = crawl_delay(host)
+  return math.max(general, crawl), crawl > general
 end
 
 local function slot(host) return tonumber(redis.call('GET', K.slot(host)) or 0) end
@@ -203,6 +212,7 @@ end
 
 -- The host asked to be left alone until then: no request, not even one that has its slot already.
 local function pause(host, until_ms)
+  count('throttle pause')
   reserve(host, until_ms)
   local who, till = asked(host)
   if who ~= PAUSE or till < until_ms then note_asked(host, PAUSE, until_ms) end
@@ -270,6 +280,7 @@ end
 local WORKING = {'next', 'hops', 'tries', 'deaths', 'kills', 'job', 'fresh', 'opened', 'redo'}
 
 local function close(id, link, outcome, reason, detail, keep_ms)
+  if link.stage and (link.state == 'leased' or link.state == 'running') then did(link.stage, outcome) end
   leave(id, link)
   redis.call('ZREM', K.open, id)
   if redis.call('HGET', K.link(id), 'redo') == RECHECK then

@@ -10,9 +10,10 @@ local window, keep_ms, language = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local item, domain, time, source = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local FIRST_LABEL = 14
 
-local SAME, CROSS, MERGE = 0.30, 0.50, 1.15  -- what is alike enough: docs/stories.md has how these were found
+local SAME, CROSS = 0.33, 0.30  -- what is alike enough: docs/stories.md has how these were found
+local FITS_BOTH, ONE = 1.15, 0.85  -- and to merge two stories: how well the article fits the other, how alike they are
 local TEXT = 0.65  -- what words count beside names, where a story has both
-local LATER = 0.4  -- how much more alike is asked of what comes at the end of the window
+local LATER = 0.8  -- how much more alike is asked of what comes at the end of the window
 local RARE, LEAST_SHARED = 2.5, 2  -- names that two languages must share, and how rare these must be
 local MOST_TERMS, MOST_NAMES = 32, 18  -- of an article
 local MOST_OF_STORY, HEAVY = 48, 8  -- features of a story; articles that one more is weighed against
@@ -363,8 +364,8 @@ local function one_story(a, b)
       text, languages = text + alike(other, packed), languages + 1
     end
   end
-  if languages > 0 then return TEXT * text / languages + (1 - TEXT) * by_names >= SAME * MERGE end
-  return by_names >= CROSS * MERGE
+  if languages > 0 then return TEXT * text / languages + (1 - TEXT) * by_names >= SAME * ONE end
+  return by_names >= CROSS * ONE
 end
 
 local function list(words)
@@ -408,7 +409,7 @@ local function place_among(found)
   note_article(story.id)
   for place = 2, #found do
     local other = found[place]
-    if other.fit >= MERGE and one_story(story, other) then
+    if other.fit >= FITS_BOTH and one_story(story, other) then
       local into, from = story, other
       if before(other, story) then into, from = other, story end
       local was_told = redis.call('HEXISTS', K.story(from.id), 'events') == 1

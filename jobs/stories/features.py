@@ -22,7 +22,7 @@ LEAD_WORDS = 200
 """What comes later is background, which other stories share."""
 HEADLINE = 3
 """A word of the headline counts as one that comes so often."""
-MOST_TERMS, MOST_NAMES = 160, 80
+MOST_TERMS, MOST_NAMES = 160, 60
 """Features of each kind that are sent."""
 LEAST_LETTERS = 3
 FEATURE_BYTES = 6
@@ -31,8 +31,8 @@ UNIT = 16
 CITY, COUNTRY, COUNTRY_OF_CITY, REGION, PART, NUMBER = 1.2, 0.5, 0.3, 1.0, 1.0, 0.6
 """What a name of each kind counts."""
 
-COGNATE_LETTERS, COGNATE_WORDS, COGNATE, COGNATE_IN_HEADLINE = 5, 60, 0.25, 0.4
-"""Words of several languages that begin alike often mean the same."""
+TOPIC = 0.8
+"""What a topic counts: two languages say what an event is by nothing else that can be compared."""
 
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{1,2}|[^\W_]+")
 _NUMBER = re.compile(
@@ -78,14 +78,14 @@ def words_of(headline: str, text: str, language: str | None) -> dict[str, float]
 
 
 def names_of(article: Article) -> dict[str, float]:
-    """What the article names, as all languages do: places, parts of people's and organisations' names, numbers."""
+    """What all languages share: places, parts of people's and organisations' names, numbers, topics."""
     found: dict[str, float] = {}
     counts = {fold(one.text): one.count for one in article.entities}
     named = (
         *_places(article.places, counts),
         *_parts(article.entities),
         *_figures(article),
-        *_cognates(article),
+        *((f"t:{topic.code}", TOPIC) for topic in article.topics),
     )
     for name, weight in named:
         found[name] = max(weight, found.get(name, 0.0))
@@ -127,16 +127,6 @@ def _figures(article: Article) -> Iterator[tuple[str, float]]:
     for number in _NUMBER.findall(shown):
         if (figure := _figure(number)) is not None:
             yield f"#{figure}", NUMBER
-
-
-def _cognates(article: Article) -> Iterator[tuple[str, float]]:
-    """Beginnings of long words: *eruption*, *éruption*, *erupción*; *pilots*, *Piloten*, *pilotes*."""
-    stop = stopwords(article.language)
-    lead = article.text[: COGNATE_WORDS * 12].casefold()
-    for text, weight in ((article.headline or "", COGNATE_IN_HEADLINE), (lead, COGNATE)):
-        for word in _WORD.findall(text.casefold())[:COGNATE_WORDS]:
-            if len(word) > COGNATE_LETTERS and word not in stop and not word.isdecimal():
-                yield f"k:{fold(word)[:COGNATE_LETTERS]}", weight
 
 
 def _figure(text: str) -> str | None:

@@ -1,7 +1,7 @@
 """The index of stories: which story an article belongs to, decided in Redis in one step.
 
-Articles come from many workers at once, and two of one event may open its story both. So the whole decision is
-one script (``jobs/lua/stories.lua``): what it sees is what no other article is changing.
+Articles come from many workers at once, and two of one event may open its story both. So the whole decision
+is one script (``jobs/lua/stories.lua``): what it sees is what no other article is changing.
 """
 
 from __future__ import annotations

@@ -38,7 +38,11 @@ def test_the_cheap_faults_lose_nothing(tmp_path: Path) -> None:
     """Half a minute of kills and power losses under a load: every property holds, every fault struck."""
     arguments = ("--faults", "cheap", "--seconds", "25", "--links", "150", "--patience", "3")
     chaos = started(tmp_path, *arguments, "--json", "out.json")
-    told, errors = chaos.communicate(timeout=260)
+    try:
+        told, errors = chaos.communicate(timeout=220)
+    finally:
+        chaos.terminate()
+        chaos.wait(60)
     assert chaos.returncode == 0, told + errors
     result = json.loads((tmp_path / "out.json").read_text())
     assert result["holds"]
@@ -64,7 +68,11 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     chaos.send_signal(signal.SIGINT)
-    chaos.communicate(timeout=60)
+    try:
+        chaos.communicate(timeout=60)
+    finally:
+        chaos.terminate()
+        chaos.wait(60)
     assert chaos.returncode != 0
     nothing_left(tmp_path)
 

@@ -23,13 +23,13 @@ from tests.polling import XML, World, feed_of, one_server, rss
 from tests.server import Request, Response, TestServer, redirect
 from worker import metrics
 from worker.cli import app
+from worker.collector import RedisCollector
 from worker.embedded import EmbeddedRedis
 from worker.feeds import history
 from worker.feeds.poller import links_of
 from worker.feeds.registry import Feed
 from worker.feeds.rhythm import Rhythm
 from worker.feeds.tally import Tally
-from worker.metrics import RedisCollector
 
 Palmyra = Callable[..., Result]
 DAY_MS = 86_400_000

@@ -232,6 +232,39 @@ def test_an_articles_page_shows_text_provenance_and_way(web: Web, redis: Redis, 
     assert "https://one.test/story" in Markup(page.text).links()
 
 
+def test_an_articles_page_shows_what_its_newest_revision_changed(web: Web, redis: Redis, keys: Keys) -> None:
+    """Sentence by sentence, marked as inserted and deleted and in words; hostile text stays text."""
+    ledger, link = Ledger(redis, keys), "j" * 16
+    before = {"text": "One stays. Two goes.", "headline": "Old", "revision": 1}
+    after = {
+        "text": f"One stays. {EVIL} comes.",
+        "headline": "New",
+        "revision": 2,
+        "change": {"kind": "correction"},
+    }
+    published(ledger, made(link, **before))
+    assert "What changed" not in web.get(f"/article/{link}").text
+    entry = redis.xadd(keys.stream, {"event": json.dumps(made(link, **after))})
+    redis.hset(keys.link(link), mapping={"was": redis.hget(keys.link(link), "entry") or b"", "entry": entry})
+    page = web.get(f"/article/{link}").text
+    assert "Revision 1 to 2: a correction." in Markup(page).text
+    for part in ("<del>Two goes.</del>", "<del>Old</del>", "<ins>New</ins>", "Added headline", "Removed"):
+        assert part in page, part
+    Markup(page).assert_harmless()
+    redis.xtrim(keys.stream, maxlen=1, approximate=False)
+    assert "What changed" not in web.get(f"/article/{link}").text
+
+
+def test_an_article_that_its_publisher_withdrew_is_gone(web: Web, redis: Redis, keys: Keys) -> None:
+    """Its page says who withdrew it, and nothing of what it said."""
+    published(Ledger(redis, keys), made("k" * 16))
+    redis.hset(keys.link("k" * 16), "gone", "1700000000000")
+    answer = web.get(f"/article/{'k' * 16}")
+    assert answer.status == 410
+    assert "Its publisher withdrew this article." in answer.text
+    assert "First paragraph" not in answer.text
+
+
 def test_an_article_that_is_not_there_is_a_plain_404(web: Web, redis: Redis, keys: Keys) -> None:
     """Unknown, trimmed from the stream, or failed: the page says which."""
     ledger = Ledger(redis, keys)

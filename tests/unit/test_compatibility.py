@@ -278,13 +278,13 @@ def test_a_release_is_kept_and_never_overwritten(tmp_path: Path, monkeypatch: py
     assert folder.name == "1.10.0"
     monkeypatch.undo()
     assert broken(tmp_path, schemas()) == [
-        f"{name}, released as 1.10.0: mood: removed" for name in ("article.v1.json", "event.v1.json")
+        f"{name}, released as 1.10.0: mood: removed" for name in sorted(schemas())
     ]
     said = release(tmp_path, "1.11.0")
     assert said.startswith("not released, it breaks consumers")
     assert "mood: removed" in said
     assert broken(tmp_path, {}) == [
-        f"{name}: removed since 1.10.0" for name in ("article.v1.json", "event.v1.json")
+        f"{name}: removed since 1.10.0" for name in sorted(schemas())
     ]
 
 

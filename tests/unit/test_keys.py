@@ -19,6 +19,7 @@ SINGLE = (
     "lanes",
     "waiting",
     "totals",
+    "counts",
     "dead",
     "turn",
     "time",

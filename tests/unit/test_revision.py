@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jobs.revision import MOST_CHARS, MOST_TOLD, Said, change, difference, digests, revised
@@ -109,6 +111,50 @@ def test_one_word_can_turn_the_sense() -> None:
     )
     assert told is not None
     assert told.kind == "substantive"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("The ticket costs $5.", "The ticket costs €5."),
+        ("It fell by 5 %.", "It fell by 5."),
+        ("किताब की कीमत", "किताब का कीमत"),
+    ],
+)
+def test_signs_that_mean_something_count(before: str, after: str) -> None:
+    """A currency, per cent, a vowel that is written as a mark."""
+    assert revised(said(before), said(after)) is not None
+
+
+def test_how_letters_are_encoded_is_no_news() -> None:
+    """Composed or not, with soft hyphens or without, as a ligature."""
+    before, after = (
+        "Le café de la ville est fermé, dit l’office.",
+        "Le cafe\u0301 de la ville est fermé, dit l'office.",
+    )
+    assert revised(said(before), said(after)) is None
+    assert revised(said("Soft\u00adware ﬁrms"), said("Software firms")) is None
+
+
+def test_a_slip_in_a_long_sentence_is_a_slip() -> None:
+    """Of 40 words, one was misspelled; two words that changed places are no slip."""
+    long = "The committee of the museum, which had met on Friday, " * 8 + "agreed with the director."
+    told = revised(said(long), said(long.replace("director", "directer")))
+    assert told is not None
+    assert told.kind == "typo"
+    told = revised(said("Ferrari overtook Mercedes there."), said("Mercedes overtook Ferrari there."))
+    assert told is not None
+    assert told.kind == "substantive"
+
+
+def test_hostile_texts_are_compared_in_time() -> None:
+    """Endless words, and thousands of sentences that are alike."""
+    word, same, other = "x" * 100_000, ["A a."] * 3000, ["A a.", "B b."] * 1500
+    started = time.monotonic()
+    assert revised(said(word + "y"), said(word + "z")) is not None
+    assert revised(said(*same), said(*other)) is not None
+    assert len(list(difference(same, other))) < 3000
+    assert time.monotonic() - started < 5
 
 
 def test_what_was_added_and_removed_is_told() -> None:

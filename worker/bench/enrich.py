@@ -50,7 +50,7 @@ def article_of(gold: Gold, enrichers: tuple[Enricher, ...]) -> Article:
         first_seen_ms=0,
         fetched_ms=0,
         emitted_ms=0,
-        enriched=enrich(Subject(draft), enrichers),
+        enriched=enrich(Subject(draft), enrichers, budget_ms=60_000),
     )
 
 

@@ -12,22 +12,16 @@ from redis import Redis
 from jobs.keys import FETCH, STAGES, Keys
 
 # Names after the namespace, as jobs/keys.py has them.
-KEPT = (
-    "link:*", "way:*", "known:*", "alias:*", "page:*", "site:*", "robots:*", "crawl:*",
-    "bands:*", "copied:*", "posts:*", "stories", "story:*", "gist:*", "rarity:*", "newest-stories",
-    "delay:*", "totals", "day:*", "dead", "turn", "time", "waiting", "wake", "articles", "edge",
-    "feeds", "feed:*", "listed:*", "polls", "websub:*", "rechecks",
-    "webhooks", "webhook:*", "webhook-state:*", "webhook-tries:*", "webhook-dead:*",
-)  # fmt: skip
-"""Kept on purpose: memory, pages, the stream, feeds, counters; each bounded, or with an end of its own."""
 PASSING = ("slot:*", "asked:*", "kept:*", "name:*", "webhook-lease:*")
 """These go by themselves, in seconds or minutes."""
 WORKING = ("open", "later", "leases:*", "lanes", "lane:*", "ready:*")
-"""Where links stand that are not closed: none at rest."""
+"""Where links stand that are not closed: none at rest. Everything else is kept on purpose: memory, pages, the
+stream, feeds, counters; each bounded, or with an end of its own (jobs/keys.py says which)."""
 # RQ's names of our queues, and the failed jobs that stand for dead links.
 _KEPT_BY_RQ = (
     "rq:queues",
     "rq:workers",
+    "rq:workers:{ns}-*",
     "rq:failed:{fetch}",
     "rq:job:{ns}-*-dead-*",
     "rq:results:{ns}-*-dead-*",
@@ -48,7 +42,8 @@ tidies up, which each does every minute."""
 
 def left_over(redis: Redis, keys: Keys) -> Iterator[str]:
     """Every key that should not be there at rest, with what is wrong with it."""
-    kept, passing = _patterns(keys, KEPT, _KEPT_BY_RQ), _patterns(keys, PASSING, _PASSING_OF_RQ)
+    own = tuple(sorted(names() - {*PASSING, *WORKING}))
+    kept, passing = _patterns(keys, own, _KEPT_BY_RQ), _patterns(keys, PASSING, _PASSING_OF_RQ)
     traces = _traces(redis, keys)
     for raw in redis.scan_iter(count=1000):
         key = raw.decode("utf-8", "replace")
@@ -58,6 +53,19 @@ def left_over(redis: Redis, keys: Keys) -> Iterator[str]:
             yield f"{key} ({_kind(redis, key)}) is left over"
         elif redis.ttl(key) == -1 and not _is_registry(key):
             yield f"{key} never expires"
+
+
+def names() -> set[str]:
+    """Every name in jobs/keys.py after its namespace, with ``*`` for what varies; but those of RQ."""
+    keys, found = Keys("n"), {"n:articles", "n:stories-edge"}  # the edge of the stories' own stream
+    for name in vars(Keys):
+        made = None if name.startswith("_") else getattr(keys, name)
+        if callable(made):
+            made = made(*["*"] * (made.__code__.co_argcount - 1))
+        if isinstance(made, str):
+            found.add(made)
+    own = (name.removeprefix("n:") for name in found if name.startswith("n:"))
+    return {name.replace("*:*", "*") for name in own}
 
 
 def _traces(redis: Redis, keys: Keys) -> set[str]:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -35,6 +35,7 @@ from worker.chaos.watch import Watch
 from worker.config import Settings
 
 TICK_S = 0.1
+ENDING = (signal.SIGINT, signal.SIGTERM)
 END_WITHIN_S = 30.0
 """A fault that can't be ended, since Redis does not answer, is tried again for so long."""
 LOAD = 0.75
@@ -83,10 +84,14 @@ class World:
     blows: Blows
     watch: Watch
     tell: Callable[[str], None]
+    told: list[int] = field(default_factory=list)
+    """Signals that told us to end."""
 
     def tick(self) -> None:
         """What is done ten times a second: restarts, and a look."""
         began_s = time.monotonic()
+        if self.told:
+            raise KeyboardInterrupt
         if not self.server.pid and not self.blows.redis_is_down:
             self.server.start()  # as `palmyra up` does
         self.server.look()
@@ -113,7 +118,8 @@ def run(order: Order, tell: Callable[[str], None]) -> Result:
     for blow in blows:
         lasts = f" for {blow.lasts_s:.0f} s" if blow.lasts_s else ""
         tell(f"plan: {blow.at_s:6.1f} s  {blow.fault}{lasts}")
-    with _scratch(order.logs) as home, _world(order, home, tell) as world:
+    with _scratch(order.logs) as (home, told), _world(order, home, tell) as world:
+        world.told = told
         tell(f"running in {home}")
         _begin(world)
         _storm(world, blows)
@@ -121,21 +127,27 @@ def run(order: Order, tell: Callable[[str], None]) -> Result:
 
 
 @contextmanager
-def _scratch(logs: Path | None) -> Iterator[Path]:
-    """A folder that goes when we do; SIGTERM ends us as Ctrl-C does."""
+def _scratch(logs: Path | None) -> Iterator[tuple[Path, list[int]]]:
+    """A folder that goes when we do, and the signals that told us to: SIGTERM ends us as Ctrl-C does.
+
+    Python loses an exception that is raised while an object is finalised, so the signals are kept, too.
+    """
+    told: list[int] = []
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        told.append(signum)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signum: signal.signal(signum, stop) for signum in ENDING}
     home = Path(tempfile.mkdtemp(prefix="palmyra-chaos-"))
     try:
-        yield home
+        yield home, told
     finally:
         if logs is not None:
             _keep_logs(home, logs)
         shutil.rmtree(home, ignore_errors=True)
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 @contextmanager
@@ -163,6 +175,8 @@ def _world(order: Order, home: Path, tell: Callable[[str], None]) -> Iterator[Wo
             watch = Watch(redis, ledger)
             yield World(order, settings, home, server, redis, ledger, crew, sites, audit, blows, watch, tell)
     finally:
+        for signum in ENDING:  # once is enough: nothing is to stay behind
+            signal.signal(signum, signal.SIG_IGN)
         if blows is not None:
             blows.end_all()
         crew.destroy()

@@ -20,6 +20,8 @@ from jobs.extract.limits import MAX_BODY_BYTES
 from jobs.urls import link_id
 
 _GZIP = b"\x1f\x8b"
+BUDGET_MS = 60_000.0
+"""For the enrichers: they may have to make their gazetteer first, and no other page waits behind this one."""
 
 
 def read_page(path: Path) -> bytes:
@@ -72,7 +74,7 @@ def article_of(
         fetched_ms=now_ms,
         emitted_ms=int(time.time() * 1000),
         fetch_ms=fetch_ms,
-        enriched=enrich(Subject(draft, url=final_url, headers=headers or {}), load(choice)),
+        enriched=enrich(Subject(draft, url=final_url, headers=headers or {}), load(choice), BUDGET_MS),
     )
 
 

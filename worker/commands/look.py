@@ -42,6 +42,9 @@ def tail(
         Format | None, typer.Option("--format", help="json (as --json), ninjs, csv or parquet.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file; needs --format.")] = None,
+    stories: Annotated[
+        bool, typer.Option("--stories", help="The events of stories instead: opened, grew, merged.")
+    ] = False,
 ) -> None:
     """Print the articles on the stream: without --since the last ten, without --follow up to the end.
 
@@ -54,12 +57,17 @@ def tail(
         palmyra tail --since start --json | jq .data.headline
 
         palmyra tail --since 1d --format csv --output yesterday.csv
+
+        palmyra tail --stories --follow
     """
     if group and form is Format.PARQUET:
         # A group's events are acknowledged as they come; the file can be read when it is closed only.
         raise typer.BadParameter("a Parquet file is whole only at its end: use --since", param_hint="--group")
+    if stories and (group or where or form not in (None, Format.JSON)):
+        raise typer.BadParameter("takes --since, --follow and --json only", param_hint="--stories")
     loaded, connection = redis()
-    stream = factory.keys(loaded).stream
+    keys = factory.keys(loaded)
+    stream = keys.stories if stories else keys.stream
     wanted = _selecting(where)
     try:
         with destination(form or (Format.JSON if as_json else None), output, overwrite=group is None) as show:

@@ -22,7 +22,7 @@ from redis import Redis
 
 from jobs.errors import PalmyraError
 from jobs.urls import domain
-from worker import factory
+from worker import factory, memory
 from worker.commands.context import start
 from worker.config import Settings
 from worker.embedded import EmbeddedRedis
@@ -76,6 +76,8 @@ async def _poll(loaded: Settings, redis: Redis, demo: list[str]) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     dispatching = asyncio.create_task(asyncio.to_thread(factory.dispatcher(loaded, redis).run, halt))
+    keeper = memory.Keeper(redis, factory.keys(loaded))
+    keeping = asyncio.create_task(asyncio.to_thread(keeper.run, halt))
     async with factory.client(loaded, demo, max_idle=MAX_IDLE) as client, Parser(workers=PARSERS) as parser:
         poller = Poller(
             factory.ledger(loaded, redis),
@@ -86,15 +88,17 @@ async def _poll(loaded: Settings, redis: Redis, demo: list[str]) -> None:
             host_delay_s=loaded.host_delay,
             backfill=loaded.backfill,
             subscriber=factory.subscriber(loaded, redis, client),
+            stopped=lambda: keeper.polling_stopped,
         )
         log.info("poller_ready")
         polling = asyncio.create_task(poller.run(stop))
         delivering = asyncio.create_task(_deliver(loaded, redis, stop))
         # Each ends only when told to, or by a bug: then the process ends too, and is started again.
-        await asyncio.wait({polling, delivering, dispatching}, return_when=asyncio.FIRST_COMPLETED)
+        running = {polling, delivering, dispatching, keeping}
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         halt.set()
-        await asyncio.gather(polling, delivering, dispatching)
+        await asyncio.gather(*running)
     log.info("poller_stopped")
 
 

@@ -78,9 +78,19 @@ def _json(_: int, event: dict[str, Any]) -> None:
 def _lines(made_ms: int, event: dict[str, Any]) -> None:
     data = event["data"]
     at = table.when(made_ms)[11:]
+    if event["type"].startswith("news.story."):
+        sys.stdout.write(printable(_story_line(at, event)) + "\n")
+        sys.stdout.flush()
+        return
     source = (data.get("source") or {}).get("domain") or ""
     kind = event["type"].split(".")[2]
     mark = "" if kind == "published" else f"[{kind}] "
     line = f"{at}  {source:<24}  {data.get('language') or '--'}  {mark}{data.get('headline') or data['url']}"
     sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
+
+
+def _story_line(at: str, event: dict[str, Any]) -> str:
+    data, kind = event["data"], event["type"].split(".")[2]
+    spread = f"{data['size']} articles, {len(data['sources'])} sources, {' '.join(data['languages'])}"
+    return f"{at}  {data['id']}  {kind:<6}  {spread}  {data['newest']['headline'] or data['newest']['url']}"

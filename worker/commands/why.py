@@ -133,6 +133,8 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "state", state(story)
     if story.withdrawn_ms:
         yield "withdrawn", f"{table.when(story.withdrawn_ms)} UTC, for good"
+    if story.gone_ms:
+        yield "gone", f"{table.when(story.gone_ms)} UTC: its publisher withdrew it"
     if story.final_url and story.final_url != story.url:
         yield "final url", story.final_url
     if story.duplicate_of:
@@ -149,6 +151,8 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
         yield "attempts", _tried(tried)
     if story.revision:
         yield "revision", str(story.revision)
+    if story.recheck_ms:
+        yield "asked again", f"{table.when(story.recheck_ms)} UTC: has it changed?"
     yield "page", "kept" if story.page_kept else "not kept"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -60,6 +60,7 @@ WAIT_FOR_ROOM_S = 0.05
 REST_S = 0.01
 """Between two looks for feeds that are due."""
 LONGEST_SLEEP_S = 1.0
+LOOK_WHILE_STOPPED_S = 0.1
 DEMO_POLL_S = 2.0
 log = structlog.get_logger(__name__)
 
@@ -78,12 +79,14 @@ class Poller:
         host_delay_s: float,
         backfill: str = ALL,
         subscriber: Subscriber | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Set up.
 
         Args:
             backfill: the policy of feeds without one of their own.
             subscriber: keeps the feeds subscribed at their hubs; None: hubs can't reach us.
+            stopped: whether nothing may be polled just now, since Redis is nearly full (worker/memory.py).
         """
         self.ledger = ledger
         self.registry = registry
@@ -100,16 +103,20 @@ class Poller:
         self._polled = Together(ledger.polled_all)
         self._network: OwnNetwork[Feed] = OwnNetwork()
         self._tally = Tally(registry.redis, registry.keys)
+        self._stopped = stopped
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll what is due until `stop` is set; then let the polls in flight end."""
         behind = True
         while not stop.is_set():
             try:
-                if behind:
-                    await self._catch_up()
-                behind = False
-                wait_s = await self._start_due()
+                if self._stopped():
+                    behind, wait_s = True, LOOK_WHILE_STOPPED_S
+                else:
+                    if behind:
+                        await self._catch_up()
+                    behind = False
+                    wait_s = await self._start_due()
                 if self._tally.is_due:
                     await asyncio.to_thread(self._tally.write)
             except RedisError as error:

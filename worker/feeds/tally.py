@@ -19,8 +19,8 @@ from worker.feeds.history import Past
 FLUSH_S = 2.0
 BUCKETS_MS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 40_000)
 """Upper bounds of the latencies that are told apart; what took longer is in the total only."""
-CAME, WITHIN, TOOK_MS = "came:", "within:", "took_ms"
-"""Fields of the hash: polls by what they came to, by bucket (each poll in one), and all their time."""
+CAME, WITHIN, TOOK_MS, SIZE_BYTES = "came:", "within:", "took_ms", "size_bytes"
+"""Fields of the hash: polls by what they came to, by bucket (each poll in one), all their time and bytes."""
 
 
 class Tally:
@@ -41,6 +41,8 @@ class Tally:
         bucket = next((most for most in BUCKETS_MS if past.took_ms <= most), None)
         self._counts[f"{WITHIN}{bucket or 'inf'}"] += 1
         self._counts[TOOK_MS] += past.took_ms
+        if past.size_bytes:
+            self._counts[SIZE_BYTES] += past.size_bytes
 
     @property
     def is_due(self) -> bool:

@@ -13,7 +13,7 @@ from jobs.keys import Keys
 from jobs.ledger import Ledger
 from worker.config import Settings
 from worker.feeds.registry import Registry
-from worker.web import article, dashboard, events, health, newsroom, syndication, websub
+from worker.web import article, dashboard, events, health, newsroom, stories, syndication, websub
 from worker.web.access import OPEN_PATHS, SAFE_METHODS, is_loopback, is_same_origin, password_matches
 from worker.web.headers import secure
 from worker.web.live import Live
@@ -38,7 +38,7 @@ def create_app(settings: Settings, redis: Redis) -> Flask:
     ledger = Ledger(redis, keys, keep_ledger_days=settings.keep_ledger, keep_pages_days=settings.keep_pages)
     live = Live(redis, keys.stream, lambda: newsroom.status(redis, keys, ledger))
     install(app, Site(settings, redis, keys, ledger, Registry(redis, keys), live))
-    for part in (newsroom, article, events, health, syndication):
+    for part in (newsroom, article, stories, events, health, syndication):
         app.register_blueprint(part.blueprint)
     if settings.public_url:
         app.register_blueprint(websub.blueprint)
@@ -51,6 +51,8 @@ def create_app(settings: Settings, redis: Redis) -> Flask:
         "duration": duration,
         "at": at,
         "copied": article.copied,
+        "changed": article.changed,
+        **stories.FILTERS,
     }
     app.before_request(_admit)
     app.after_request(secure)

@@ -14,13 +14,15 @@ from jobs.article import ID_PATTERN
 from jobs.copies.lineage import copies_of
 from jobs.keys import Keys
 from jobs.link import Story
+from jobs.stories import view as stories
 from worker.web.card import card, http_url, read_event
+from worker.web.difference import Difference, compared
 from worker.web.site import site
 
 blueprint = Blueprint("article", __name__)
 
 # Shown elsewhere on the page, or how the rest is annotated.
-_NOT_ROWS = frozenset({"text", "provenance", "timings", "duplicate"})
+_NOT_ROWS = frozenset({"text", "provenance", "timings", "duplicate", "story"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def article(article_id: str) -> str:
     story = here.ledger.story(article_id)
     if story and story.withdrawn_ms:
         abort(410, "This article was withdrawn.")
+    if story and story.gone_ms:
+        abort(410, "Its publisher withdrew this article.")
     entry, event = newest_event(here.redis, here.keys, article_id)
     shown = card(entry, event) if event else None
     if event is None or shown is None:
@@ -74,17 +78,48 @@ def article(article_id: str) -> str:
         timings=data.get("timings") or {},
         story=story,
         copies=copies_of(here.redis, here.keys, article_id),
+        difference=_difference(here.redis, here.keys, article_id, data),
+        of_story=_story(here.redis, here.keys, data),
     )
 
 
 def newest_event(redis: Redis, keys: Keys, article_id: str) -> tuple[str, dict[str, Any] | None]:
     """The stream entry's id and the event, by the link's own note of it; None when it is gone."""
-    noted: Any = redis.hget(keys.link(article_id), "entry")
+    return _noted(redis, keys, article_id, "entry")
+
+
+def _noted(redis: Redis, keys: Keys, article_id: str, field: str) -> tuple[str, dict[str, Any] | None]:
+    noted: Any = redis.hget(keys.link(article_id), field)
     if noted is None:
         return "", None
     entry = noted.decode()
     entries: Any = redis.xrange(keys.stream, entry, entry)
     return entry, read_event(entries[0][1]) if entries else None
+
+
+def _difference(redis: Redis, keys: Keys, article_id: str, data: Mapping[str, Any]) -> Difference | None:
+    """To the revision before, while its event is on the stream."""
+    _, before = _noted(redis, keys, article_id, "was")
+    return compared(before["data"], data) if before else None
+
+
+def changed(kind: str) -> str:
+    """``typo`` → what that is, to a reader."""
+    words = {
+        "typo": "a slip was mended",
+        "headline": "a new headline",
+        "correction": "a correction",
+        "substantive": "news",
+        "replayed": "read anew by us",
+    }
+    return words.get(kind, "changed")
+
+
+def _story(redis: Redis, keys: Keys, data: Mapping[str, Any]) -> stories.Shown | None:
+    """The story that the article belongs to, as it stands now; None when it is alone in it."""
+    told = data.get("story")
+    found = stories.story(redis, keys, told["id"]) if isinstance(told, dict) and told.get("id") else None
+    return found if found and found.size > 1 else None
 
 
 def copied(kind: str) -> str:
@@ -97,7 +132,7 @@ def _why_not(story: Story | None) -> str:
         return "No article with this id is known. It may have been forgotten: links are kept for a time only."
     if story.duplicate_of:
         return f"This link leads to the same page as article {story.duplicate_of}."
-    if story.outcome == "published":
+    if story.revision:
         return "This article was published, but it is no longer on the stream, which is kept for a time only."
     state = f"{story.outcome}: {story.reason}" if story.reason else story.outcome or story.state
     return f"Nothing was published from this link; it is {state}. More: palmyra why {story.url}"

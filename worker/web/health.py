@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Flask, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
-from worker.metrics import RedisCollector
-from worker.web.site import site
+from worker.collector import RedisCollector
+from worker.web.site import site, site_of
 
 blueprint = Blueprint("health", __name__)
 
@@ -42,9 +42,16 @@ def redis_trouble(redis: Redis) -> str | None:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """All metrics in Prometheus's text format; 503 when Redis, which holds them, is away."""
-    here = site()
-    collector = RedisCollector(here.redis, here.keys, here.ledger, here.registry)
     try:
-        return Response(generate_latest(collector), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(_collector(current_app)), content_type=CONTENT_TYPE_LATEST)
     except RedisError:
         return Response("# Redis does not answer\n", 503, content_type="text/plain; charset=utf-8")
+
+
+def _collector(app: Flask) -> RedisCollector:
+    """The app's one collector, which remembers between scrapes what is dear to measure."""
+    here = site_of(app)
+    found: RedisCollector = app.extensions.setdefault(
+        "palmyra-metrics", RedisCollector(here.redis, here.keys, here.ledger, here.registry)
+    )
+    return found

@@ -108,3 +108,10 @@ def test_other_files_are_no_gazetteer(data: bytes) -> None:
     """Whatever lies there under its name."""
     with pytest.raises((ValueError, struct.error)):
         Gazetteer(data)
+
+
+def test_a_folder_that_can_not_be_written_to_is_passed_over(tmp_path: Path) -> None:
+    """The next one is taken."""
+    (tmp_path / "file").write_text("no folder")
+    kept = Path(choice().folders[0])
+    assert gazetteer((str(tmp_path / "file" / "cache"), str(kept))).towns("Palmyra")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from jobs.enrich.loading import Choice, load
 from jobs.enrich.run import enrich
 from jobs.enrich.sentences import sentences
 from jobs.extract.draft import Draft
-from tests.unit.enrich.subjects import choice, enriched, names, subject
+from tests.unit.enrich.subjects import PATIENT_MS, choice, enriched, names, subject
 
 NEWS = (
     "The harbour of the old town was closed on Monday after a crane fell into the water. Nobody was hurt.\n\n"
@@ -25,7 +26,7 @@ NEWS = (
 def test_the_publishers_summary_is_kept() -> None:
     """Ours stands in only where there is none; the origin tells which it is."""
     given = Subject(Draft(summary="A crane fell.", text=NEWS, language="en"))
-    assert "summary" not in enrich(given, load(choice())).values
+    assert "summary" not in enrich(given, load(choice()), PATIENT_MS).values
     got = enriched(NEWS, headline="Crane falls into harbour")
     assert got.provenance["summary"] == "text"
     assert str(got.values["summary"]).startswith("The harbour of the old town was closed on Monday")
@@ -121,9 +122,9 @@ def test_the_publishers_section_is_evidence() -> None:
     """A short text with few words of a topic is told by its section or address."""
     text = "The team won the game before 9,000 fans."
     plain = Subject(Draft(text="They met again before 9,000 people.", language="en", section="Football"))
-    assert "topics" not in enrich(plain, load(choice())).values
+    assert "topics" not in enrich(plain, load(choice()), PATIENT_MS).values
     told = Subject(Draft(text=text, language="en", section="Football"), url="https://x.example/football/1")
-    (topic,) = enrich(told, load(choice())).values["topics"]
+    (topic,) = enrich(told, load(choice()), PATIENT_MS).values["topics"]
     assert (topic.name, topic.confidence > 0.4) == ("sport", True)
 
 
@@ -144,12 +145,18 @@ ODD = {
 }
 
 
+LONG_S = 3.0
+"""CPU seconds; the slowest takes a tenth of one."""
+
+
 @pytest.mark.parametrize("kind", ODD)
 def test_odd_texts_neither_fail_nor_take_long(kind: str) -> None:
     """No text makes an enricher raise, or passes the budget of all."""
     text, language = ODD[kind], {"elisions": "fr", "connectors": "fr", "titles": "de"}.get(kind, "en")
+    started = time.process_time()
     got = enriched(text, language, headline=text[:200])
     assert got.issues == ()
+    assert time.process_time() - started < LONG_S
     assert len(subject(text).text) <= MAX_CHARS
 
 
@@ -169,17 +176,17 @@ def test_a_spacy_model_that_the_operator_names_finds_the_entities(tmp_path: Path
     model.to_disk(tmp_path / "model")
     chosen = Choice(("entities",), (("en", str(tmp_path / "model")),), choice().folders)
     text = "Grace Holloway told the harbour board of Larkwater on Monday what Holloway knew."
-    got = enrich(subject(text), load(chosen))
+    got = enrich(subject(text), load(chosen), PATIENT_MS)
     assert [(e.text, e.type, e.count) for e in got.values["entities"]] == [
         ("Grace Holloway", "person", 2), ("the harbour board", "organisation", 1), ("Larkwater", "place", 1),
     ]  # fmt: skip
     assert got.provenance["entities"] == "model"
-    lighter = enrich(subject("Das sagte Petra Sommer in Berlin.", "de"), load(chosen))
+    lighter = enrich(subject("Das sagte Petra Sommer in Berlin.", "de"), load(chosen), PATIENT_MS)
     assert lighter.provenance["entities"] == "text"
 
 
 def test_a_model_that_is_missing_costs_the_entities_only() -> None:
     """With an issue in the article; other languages are not concerned."""
     chosen = Choice(("entities", "reading_time"), (("en", "no_such_model"),), choice().folders)
-    got = enrich(subject("Grace Holloway spoke."), load(chosen))
+    got = enrich(subject("Grace Holloway spoke."), load(chosen), PATIENT_MS)
     assert (dict(got.values), got.issues) == ({"reading_s": 1}, ("enricher_failed:entities",))
