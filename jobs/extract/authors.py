@@ -53,6 +53,7 @@ _ROLE = re.compile(
     r"|specialist|consultant|educators?|agency|agentur|nachrichtenagentur|sponsored|marketing|communications"
     r"|korrespondent(?:in)?|redakteur(?:in)?|redaktion|journaliste"
     r"|rédaction|redacción|redazione|redactie|correspondant(?:e)?|corresponsal|inviato|admin(?:istrator)?|guest"
+    r"|publiée?|publicado|pubblicato|veröffentlicht|aktualisiert|actualizado|aggiornato|gepubliceerd|bijgewerkt"
     r"|published|posted|updated|written|head of|subscribe|view|as told|nachrichten|quelle"
     r"|january|february|march|april|june|july|august|september|october|november|december)\b",
     re.IGNORECASE,

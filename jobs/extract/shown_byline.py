@@ -109,9 +109,12 @@ def _with_role(pieces: list[Piece]) -> list[str]:
 
 
 def is_name(text: str) -> bool:
-    """Does it look like names: a few words, most with a capital (or of a script without them)?"""
+    """Does it look like names: a few words, most with a capital (or of a script without them)?
+
+    One word and a particle (“Publié le”, “Von der”) are none.
+    """
     words = [w for w in re.split(r"[\s,;&|·•/]+", text) if w and w.casefold() not in _JOINING]
     own = [w for w in words if w.casefold() not in _PARTICLES]
     capital = [w for w in own if not w[0].islower()]
     shaped = all(_NAME_PART.fullmatch(w) for w in words)
-    return 2 <= len(words) <= 12 and shaped and bool(own) and len(capital) * 3 >= len(own) * 2
+    return 2 <= len(own) <= len(words) <= 12 and shaped and len(capital) * 3 >= len(own) * 2

@@ -127,6 +127,8 @@ def test_bylines(line: str, names: list[str]) -> None:
         ("Share this", False),
         ("Muster", False),
         ("Room 12", False),
+        ("Publié le", False),
+        ("Von der", False),
     ],
 )
 def test_what_looks_like_a_name(text: str, so: bool) -> None:
