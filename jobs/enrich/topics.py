@@ -46,6 +46,10 @@ STRONG = 2.5
 HEADLINE, SECTION = 2.0, 4.0
 MIN_SCORE, MIN_SHARE, SECOND = 5.0, 0.22, 0.55
 """Least score; least share of all votes; least part of the first topic's score for another one."""
+MIN_CONFIDENCE = 0.3
+"""Under this a topic is wrong as often as right: on the gold's development part nothing false is left above."""
+LEAST_WORDS = 3
+"""Different words that speak for a topic: gold and bronze alone are no sport. A section speaks for itself."""
 LOOKED_AT = 6_000
 """Characters of the text."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -63,6 +67,7 @@ def topics(subject: Subject) -> Findings:
         for name, score in sorted(scores.items(), key=lambda item: -item[1])[:MOST]
         if score >= MIN_SCORE and score / total >= MIN_SHARE and score >= SECOND * first
     ]
+    found = [topic for topic in found if topic.confidence >= MIN_CONFIDENCE]
     return {"topics": ("text", tuple(found))} if found else {}
 
 
@@ -77,14 +82,20 @@ def _scores(subject: Subject) -> dict[str, float]:
     if language not in LANGUAGES:
         return scores
     lexicon = _lexicon(language)
+    speaking: Counter[str] = Counter()
     said = Counter(_stems(subject.text[:LOOKED_AT], language))
     title = set(_stems(subject.draft.headline or "", language))
     for word, count in said.items():
         for topic, weight in lexicon.get(word, ()):
             scores[topic] += weight * (1 + log(count)) * (HEADLINE if word in title else 1.0)
+            speaking[topic] += 1
     for word in title - set(said):
         for topic, weight in lexicon.get(word, ()):
             scores[topic] += weight * HEADLINE / 2
+            speaking[topic] += 1
+    for topic, count in speaking.items():
+        if count < LEAST_WORDS:
+            scores[topic] = min(scores[topic], MIN_SCORE / 2)
     for topic in _sections(subject):
         scores[topic] += SECTION
     return scores
