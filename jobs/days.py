@@ -38,6 +38,8 @@ class Day:
     date: str
     """``2026-11-22``."""
     total: Counts = Counts()
+    rechecks: int = 0
+    """How many of those that ended were re-checks of published articles."""
     reasons: Mapping[str, int] = field(default_factory=dict)
     """``failed:timeout`` → how many."""
     feeds: Mapping[str, Counts] = field(default_factory=dict)
@@ -67,6 +69,7 @@ def read(number: int, raw: Mapping[str, str]) -> Day:
     return Day(
         date=time.strftime("%Y-%m-%d", time.gmtime(number * DAY_S)),
         total=Counts(**totals),
+        rechecks=int(by["t"].get("rechecks", 0)),
         reasons={reason: int(count) for reason, count in by["r"].items()},
         feeds={feed: _counts(row) for feed, row in by["f"].items()},
         hosts={host: _counts(row) for host, row in by["h"].items()},

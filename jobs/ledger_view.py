@@ -32,7 +32,7 @@ class LedgerView:
             pipe.hgetall(self.keys.totals)
             pipe.zcard(self.keys.open)
             counted, in_flight = pipe.execute()
-        totals = dict.fromkeys(("discovered", *OUTCOMES), 0)
+        totals = dict.fromkeys(("discovered", *OUTCOMES, "rechecks", "rechecks_published"), 0)
         totals |= {_text(k): int(v) for k, v in counted.items()}
         return totals | {"in_flight": int(in_flight)}
 

@@ -49,7 +49,7 @@ def what_changed(begun: Begun, before: Article | None, lesson: Lesson) -> Change
     language = before.language or now.language
     page = Said.of(read.headline, read.text, language).sentences
     after = Said.of(now.headline, now.text, language)
-    return revised(Said.of(before.headline, before.text, language), after, page)
+    return revised(Said.of(before.headline, before.text, language), after, page, read.titles)
 
 
 def told_of(change: Change | None) -> str:

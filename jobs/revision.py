@@ -86,7 +86,7 @@ def change(before: str, after: str) -> Change | None:
     return Change(kind="headline" if fields == ("headline",) else "substantive", fields=fields)
 
 
-def revised(before: Said, after: Said, page: Iterable[str] = ()) -> Change | None:
+def revised(before: Said, after: Said, page: Iterable[str] = (), titles: Iterable[str] = ()) -> Change | None:
     """What an update changed; None when it says the same.
 
     Letters' case, marks, the order of paragraphs, a counter and the page's own dates are no news.
@@ -95,12 +95,13 @@ def revised(before: Said, after: Said, page: Iterable[str] = ()) -> Change | Non
         before: the newest revision that consumers know.
         after: the article now.
         page: sentences that are on the page still, though no longer in the article: nobody removed them.
+        titles: what the page calls itself: nobody shortened a headline that is still among these.
     """
     removed, added = _differing(before.sentences, after.sentences)
     still = {_key(sentence) for sentence in page}
     removed = tuple(sentence for sentence in removed if _key(sentence) not in still)
     removed, added = _without_counters(removed, added)
-    headline = _key(before.headline or "") != _key(after.headline or "")
+    headline = _retitled(_key(before.headline or ""), _key(after.headline or ""), set(map(_key, titles)))
     if not (headline or removed or added):
         return None
     kind = _kind(before.headline or "", after.headline or "", removed, added)
@@ -108,6 +109,10 @@ def revised(before: Said, after: Said, page: Iterable[str] = ()) -> Change | Non
         name for name, differs in zip(_FIELDS, (headline, removed or added), strict=True) if differs
     )
     return Change(kind=kind, fields=fields, added=_told(added), removed=_told(removed))
+
+
+def _retitled(old: str, new: str, titles: set[str]) -> bool:
+    return old != new and not (old in titles and (new in old or old in new))
 
 
 def difference(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:

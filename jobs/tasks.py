@@ -59,6 +59,10 @@ _WITHOUT_PAGE = (How.ENRICH, How.PUBLISH)
 """Replays of the event, not of the page."""
 
 
+_NOT_YET = ("again", "later", "moved", "overtaken", "refetch", "released")
+"""How outcomes of an attempt begin that end no stage of the link."""
+
+
 class Stopping(Exception):
     """The worker is shutting down and this download was cut short."""
 
@@ -93,21 +97,26 @@ class Tasks:
 
     def fetch(self, link: str, attempt: int) -> str:
         """Download the page and hand the link to the article stage. Returns the outcome in a word."""
-        return self._logged("page", self.ledger.begin(link, FETCH, attempt, self.worker), self._fetch)
+        return self._logged("page", FETCH, self.ledger.begin(link, FETCH, attempt, self.worker), self._fetch)
 
     def article(self, link: str, attempt: int) -> str:
         """Turn the stored page into an event on the stream. Returns the outcome in a word."""
-        return self._logged("article", self.ledger.begin(link, ARTICLE, attempt, self.worker), self._extract)
+        begun = self.ledger.begin(link, ARTICLE, attempt, self.worker)
+        return self._logged("article", ARTICLE, begun, self._extract)
 
-    def _logged(self, event: str, begun: Begun | None, work: Callable[[Begun], str]) -> str:
-        """Do the work of an attempt, unless it was overtaken, and write the one log line of its stage."""
+    def _logged(self, event: str, stage: str, begun: Begun | None, work: Callable[[Begun], str]) -> str:
+        """Do the work of an attempt, unless it was overtaken, and write the one log line of its stage.
+
+        Where the link has yet to come again that line is for debugging: at info there are two for an article.
+        """
         if begun is None:
             return "overtaken"
-        outcome = work(begun)
+        job = self.ledger.keys.job(begun.link_id, stage, begun.attempt)
         feed = begun.feeds[0] if begun.feeds else None
-        log.info(
-            event, outcome=outcome, link=begun.link_id, attempt=begun.attempt, host=begun.host, feed=feed
-        )
+        with structlog.contextvars.bound_contextvars(link=begun.link_id, job=job, feed=feed):
+            outcome = work(begun)
+            say = log.debug if outcome.startswith(_NOT_YET) else log.info
+            say(event, outcome=outcome, host=begun.host)
         return outcome
 
     def _fetch(self, begun: Begun) -> str:

@@ -69,6 +69,7 @@ class Withdrawal:
         self._redis, self._keys = redis, keys
         self._view = LedgerView(redis, keys)
         self._run = Scripts(redis, keys).run
+        self._run_on_stories = Scripts(redis, keys.of_stories()).run
         self._feed_infos = feed_infos
         self._keep_ms = int(keep_ledger_days * _DAY_MS)
 
@@ -88,6 +89,7 @@ class Withdrawal:
             raise NothingKnown
         done = self._end(link_id, story, url or "", reason)
         pages = int(bool(story and story.page_kept)) + self._drop_pages(link_id)
+        self._leave_story(link_id)
         return replace(done, entries=done.entries + self._purge(link_id), pages=pages)
 
     def _end(self, link_id: str, story: Story | None, url: str, reason: str) -> Withdrawn:
@@ -121,6 +123,14 @@ class Withdrawal:
             position, some = self._run("purge", link_id, position, LOOKED_AT, Kind.WITHDRAWN)
             dropped += int(some)
         return dropped
+
+    def _leave_story(self, link_id: str) -> None:
+        """Drop what its story says of it, and the story's events, each of which tells the whole story."""
+        told: Any = self._run("story_without", link_id)
+        for story in dict.fromkeys(told):
+            position = b"-"
+            while position:
+                position, _ = self._run_on_stories("purge", story, position, LOOKED_AT, "")
 
     def _drop_pages(self, link_id: str) -> int:
         """Drop the pages of links that lead to the same page: they have the same text. How many."""

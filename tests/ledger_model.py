@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jobs.keys import ARTICLE, FETCH
-from jobs.ledger import MAX_DEATHS, MAX_KILLS, MAX_TRIES_UNREPORTED
+from jobs.ledger import MAX_DEATHS, MAX_KILLS, MAX_TRIES_UNREPORTED, MISSING_S
 from jobs.reopening import PAGE_TO_BLAME, How, Status
 
 LEASE_S = 1000
@@ -51,6 +51,11 @@ class Place:
     final: str = ""
     of: str = ""
     withdrawn: bool = False
+    gone: bool = False
+    """Its publisher withdrew it."""
+    missing_since_s: int | None = None
+    recheck: bool = False
+    """This opening is a re-check."""
 
     @property
     def out(self) -> bool:
@@ -101,12 +106,15 @@ class Model:
         link.state, link.outcome, link.reason = "ready", "", ""
         link.tries = link.deaths = link.kills = 0
         link.opening += 1
+        link.recheck = False
         self.counts["discovered"] += 1
 
     def _close(self, name: str, outcome: str, reason: str = "") -> None:
         link = self.links[name]
         link.state, link.outcome, link.reason = "closed", outcome, reason
         self.counts[outcome] += 1
+        self.counts["rechecks"] += link.recheck
+        self.counts["rechecks_published"] += link.recheck and outcome == "published"
 
     def _back_home(self, link: Place) -> None:
         link.host = link.home
@@ -202,6 +210,7 @@ class Model:
         link = self.links[job.link]
         self.pages.add(job.link)
         link.state, link.stage, link.tries, link.final = "ready", ARTICLE, 0, final
+        link.missing_since_s = None
         return True
 
     def retry(self, job: Job, delay_s: int, *, block: bool) -> bool:
@@ -244,8 +253,29 @@ class Model:
     def settle(self, job: Job, outcome: str, reason: str = "") -> bool:
         if not self.current(job):
             return False
+        link = self.links[job.link]
+        if outcome in ("failed", "skipped") and link.recheck and link.revision:
+            outcome, reason = "unchanged", ""
         self._close(job.link, outcome, reason)
         return True
+
+    def vanish(self, job: Job, *, certain: bool) -> str:
+        """The site says that an article is gone."""
+        if not self.current(job):
+            return "overtaken"
+        link = self.links[job.link]
+        since_s = self.now_s if link.missing_since_s is None else link.missing_since_s
+        if link.gone or (not certain and self.now_s < since_s + MISSING_S):
+            link.missing_since_s = link.missing_since_s if link.gone else since_s
+            self._close(job.link, "unchanged")
+            return "unchanged"
+        self._close(job.link, "published")
+        link.revision += 1
+        link.gone, link.missing_since_s, link.says = True, None, "nothing"
+        self.known[job.link] = link.revision
+        self.pages.discard(job.link)
+        self._send(job.link, "WITHDRAWN")
+        return "published"
 
     def commit(self, job: Job, revision: int, says: str, final: str) -> str:
         name = job.link
@@ -270,7 +300,7 @@ class Model:
             self.known.setdefault(final, 0)
         self._close(name, "published")
         self.known[name] = link.revision = revision
-        link.says, link.of = says, ""
+        link.says, link.of, link.gone = says, "", False
         self._send(name, "PUBLISHED" if revision == 1 else "UPDATED")
         return "published"
 
@@ -299,6 +329,7 @@ class Model:
         link.withdrawn = False
         self._back_home(link)
         self._open(name)
+        link.recheck = how is How.RECHECK
         return Status.OPENED
 
     def withdraw(self, name: str, host: str) -> bool:
@@ -316,6 +347,7 @@ class Model:
             else:
                 self._close(name, "skipped", "withdrawn")
             link.withdrawn, link.says = True, ""
+            link.gone, link.missing_since_s = False, None
             self.known[name] = link.revision
             final = link.final or name
             if final != name:

@@ -152,6 +152,9 @@ def ledger_metrics(totals: Mapping[str, int], in_stages: Mapping[str, int]) -> I
     """The ledger's metrics from `Ledger.totals` and `Ledger.in_stages`."""
     yield metrics.DISCOVERED.family([((), totals["discovered"])])
     yield metrics.LINKS.family(((outcome,), totals[outcome]) for outcome in OUTCOMES)
+    published = totals.get("rechecks_published", 0)
+    others = totals.get("rechecks", 0) - published
+    yield metrics.RECHECKS.family([(("published",), published), (("other",), others)])
     for outcome, spec in (("failed", metrics.FAILED), ("skipped", metrics.SKIPPED)):
         yield spec.family(_by_reason(totals, outcome))
     yield metrics.IN_FLIGHT.family([((), totals["in_flight"])])

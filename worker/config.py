@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -256,6 +256,13 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The Redis URL in effect, with its secrets."""
         return self.redis_url.get_secret_value() if self.redis_url else f"unix://{self.socket_path}"
+
+    def secrets(self) -> list[str]:
+        """The passwords among the settings, which nothing may show; of a URL, as it has it and as it is meant."""
+        values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        in_urls = [urlsplit(value).password or "" for value in values if "://" in value]
+        plain = [value for value in values if "://" not in value]
+        return [secret for secret in (*plain, *in_urls, *map(unquote, in_urls)) if secret]
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,10 @@ class Dispatcher:
         for stage, queue in self.queues.items():
             forget(queue, self.ledger.keys.job(hopeless.link_id, stage, hopeless.attempt))
         if self.ledger.fail(hopeless.link_id, hopeless.attempt, reason, host, dead):
-            log.warning("link_given_up", link=hopeless.link_id, host=host, reason=str(reason))
+            feed = story.feeds[0] if story and story.feeds else None
+            log.warning(
+                "link_given_up", link=hopeless.link_id, job=dead.id, feed=feed, host=host, reason=str(reason)
+            )
 
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:

@@ -83,8 +83,8 @@ DISCOVERED = Spec(
 )
 RECHECKS = Spec(
     "palmyra_rechecks_total",
-    "Re-checks of published articles that ended: published (updated, or withdrawn by its publisher), or other. "
-    "They are among the openings and outcomes above.",
+    "Re-checks of published articles that ended: published (an update or withdrawal) or other; "
+    "they are among palmyra_links_total.",
     ("outcome",),
 )
 LINKS = Spec("palmyra_links_total", "Openings of links that ended, by outcome.", ("outcome",))

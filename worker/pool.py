@@ -227,7 +227,8 @@ class Pool:
         doing = child.cell.read()
         if child.pid and doing and not child.killed and time.monotonic() - doing[0] > self._hard_limit_s:
             child.killed = f"ran longer than {self._hard_limit_s:.0f} s"
-            log.warning("article_worker_killed", worker=child.name, link=doing[2], attempt=doing[1])
+            job = self._keys.job(doing[2], ARTICLE, doing[1])
+            log.warning("article_worker_killed", worker=child.name, link=doing[2], job=job)
             os.kill(child.pid, signal.SIGKILL)
 
     def _reap(self, child: Child) -> None:

@@ -47,7 +47,7 @@ HEADLINE, SECTION = 2.0, 4.0
 MIN_SCORE, MIN_SHARE, SECOND = 5.0, 0.22, 0.55
 """Least score; least share of all votes; least part of the first topic's score for another one."""
 MIN_CONFIDENCE = 0.3
-"""Under this a topic is wrong as often as right: on the gold's development part nothing false is left above."""
+"""Under this a topic is wrong as often as right; above, nothing false is left in the development gold."""
 LEAST_WORDS = 3
 """Different words that speak for a topic: gold and bronze alone are no sport. A section speaks for itself."""
 LOOKED_AT = 6_000

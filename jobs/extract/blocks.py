@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-SHINGLE_WORDS = 4
+RUN_WORDS = 4
 _WORDS = re.compile(r"\w+")
 # What is inside these is never shown as text.
 # fmt: off
@@ -38,6 +38,8 @@ class Block:
     """White space collapsed."""
     words: tuple[str, ...]
     """Of its beginning, where it is very long."""
+    runs: tuple[int, ...]
+    """See `runs_of`."""
     element: Any
     """The innermost block element around it."""
     item: Any
@@ -54,9 +56,9 @@ def words_of(text: str) -> list[str]:
     return _WORDS.findall(text)
 
 
-def shingles(words: tuple[str, ...] | list[str]) -> Iterator[tuple[str, ...]]:
-    """Each four words in a row."""
-    return zip(words, words[1:], words[2:], words[3:], strict=False)
+def runs_of(words: tuple[str, ...] | list[str]) -> Iterator[int]:
+    """Each four words in a row, as a number: each is looked for in several texts."""
+    return map(hash, zip(words, words[1:], words[2:], words[3:], strict=False))
 
 
 def blocks(tree: Any) -> list[Block]:
@@ -72,6 +74,7 @@ class _Open:
     """An element being read."""
 
     element: Any
+    tag: str
     children: Iterator[Any]
     block: Any
     item: Any
@@ -90,20 +93,19 @@ class _Reader:
         self._link_chars = self._bold_chars = 0
 
     def read(self, root: Any) -> None:
-        stack = [self._entered(root, _Open(root, iter(()), root, None, None, False, False))]
+        stack = [self._entered(root, root.tag, _Open(root, root.tag, iter(()), root, None, None, False, False))]
         while stack:
             top = stack[-1]
             child = next(top.children, None)
             if child is None:
                 stack.pop()
                 self._left(top, stack[-1] if stack else None)
-            elif not isinstance(child.tag, str) or child.tag in _UNSEEN or _is_control(child):
+            elif (tag := child.tag) in _UNSEEN or not isinstance(tag, str) or _is_control(tag, child):
                 self._add(child.tail, top)
             else:
-                stack.append(self._entered(child, top))
+                stack.append(self._entered(child, tag, top))
 
-    def _entered(self, element: Any, outer: _Open) -> _Open:
-        tag = element.tag
+    def _entered(self, element: Any, tag: str, outer: _Open) -> _Open:
         block = outer.block
         if outer.row is not None:
             self._border_in_row(tag)
@@ -114,6 +116,7 @@ class _Reader:
             self._end()
         inner = _Open(
             element,
+            tag,
             iter(element),
             block,
             element if tag == "li" else outer.item,
@@ -125,23 +128,26 @@ class _Reader:
         return inner
 
     def _left(self, inner: _Open, outer: _Open | None) -> None:
-        if (outer is None or outer.row is None) and inner.element.tag not in _INLINE:
+        if (outer is None or outer.row is None) and inner.tag not in _INLINE:
             self._end()
         if outer is not None:
             self._add(inner.element.tail, outer)
 
     def _border_in_row(self, tag: str) -> None:
-        if tag in _CELLS and self._at is not None:
-            self._texts.append(" | ")
-        elif tag not in _INLINE or tag == "br":
-            self._texts.append(" ")
+        if self._at is not None:
+            if tag in _CELLS:
+                self._texts.append(" | ")
+            elif tag not in _INLINE or tag == "br":
+                self._texts.append(" ")
 
     def _add(self, text: str | None, at: _Open) -> None:
         if not text:
             return
-        self._texts.append(text)
-        if self._at is None and not text.isspace():
+        if self._at is None:
+            if text.isspace():
+                return
             self._at = at
+        self._texts.append(text)
         if at.linked or at.bold:
             chars = len(text.strip())
             self._link_chars += chars if at.linked else 0
@@ -152,16 +158,17 @@ class _Reader:
         if at is not None:
             text = " ".join("".join(self._texts).split())
             if words := tuple(words_of(text[:MAX_COMPARED_CHARS])):
-                block = Block(text, words, at.block, at.item, at.row, self._link_chars, self._bold_chars)
-                self.found.append(block)
-        self._texts.clear()
-        self._at = None
-        self._link_chars = self._bold_chars = 0
+                runs = tuple(runs_of(words))
+                chars = (self._link_chars, self._bold_chars)
+                self.found.append(Block(text, words, runs, at.block, at.item, at.row, *chars))
+            self._texts.clear()
+            self._at = None
+            self._link_chars = self._bold_chars = 0
 
 
-def _is_control(element: Any) -> bool:
+def _is_control(tag: str, element: Any) -> bool:
     """A button; one that was never closed may hold the whole page, and is none."""
-    return element.tag == "button" and element.find(".//p") is None
+    return tag == "button" and element.find(".//p") is None
 
 
 def _is_row(element: Any) -> bool:

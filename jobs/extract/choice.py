@@ -78,11 +78,12 @@ def read(page: Parsed, url: str | None, headline: str | None, feed: FeedText = S
     texts = [extracted(_slim(page.tree), url, precise=True, fast=True), second_opinion(page.source)]
     first, second = Opinion.of(texts[0]), Opinion.of(texts[1])
     agreement = overlap(first, second)
+    few_words = first.words < FEW_WORDS
     if not texts[0]:
         first = second  # who found nothing has no opinion
     third = first
     found = blocks(page.tree)
-    disagree = agreement < AGREE or len(words_of(texts[0])) < FEW_WORDS
+    disagree = agreement < AGREE or few_words
     if disagree and len(found) <= MAX_BLOCKS:
         texts.append(extracted(page.tree, url, precise=False, fast=False))
         third = Opinion.of(texts[-1]) if texts[-1] else third

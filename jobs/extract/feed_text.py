@@ -50,12 +50,12 @@ class FeedText:
         Of a whole content both ways, of a beginning or a summary how much of it the text has.
         """
         said = self.content or (Opinion.of(self.summary) if self.summary else None)
-        if said is None or len(said.shingles) < MIN_SAID:
+        if said is None or len(said.runs) < MIN_SAID:
             return None
         found = Opinion.of(text)
         if self.content and self.is_whole:
             return overlap(said, found)
-        return len(said.shingles & found.shingles) / len(said.shingles)
+        return len(said.runs & found.runs) / len(said.runs)
 
 
 SAYS_NOTHING = FeedText()
@@ -68,7 +68,7 @@ def feed_text(entry: Entry | None) -> FeedText:
     if not entry.content or len(entry.content) > MAX_CHARS:
         return FeedText(summary=entry.summary)
     content = Opinion.of(without_footer(visible_text(entry.content)))
-    enough = len(content.shingles) >= MIN_SAID
+    enough = len(content.runs) >= MIN_SAID
     return FeedText(content if enough else None, enough and is_whole(entry), entry.summary)
 
 
@@ -86,7 +86,7 @@ def supported(
     if content is None or not _is_of_page(content, blocks):
         return list(odds)
     chosen = [b for b, p in zip(blocks, odds, strict=True) if p >= CHOSEN]
-    said = Opinion.of("\n".join(b.text for b in chosen))
+    said = Opinion.of_lines(b.words for b in chosen)
     against = is_whole and _covers(content, chosen)
 
     def heard(block: Block, p: float) -> float:
@@ -102,8 +102,8 @@ def supported(
 
 
 def _is_of_page(content: Opinion, blocks: Sequence[Block]) -> bool:
-    page = Opinion.of("\n".join(block.text for block in blocks))
-    return len(content.shingles & page.shingles) >= SAME * len(content.shingles)
+    page = Opinion.of_lines(block.words for block in blocks)
+    return len(content.runs & page.runs) >= SAME * len(content.runs)
 
 
 def _covers(content: Opinion, chosen: Sequence[Block]) -> bool:

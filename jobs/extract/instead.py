@@ -46,7 +46,7 @@ def marked(draft: Draft, page: Parsed, body: bytes) -> Draft:
 
 
 def _reason(draft: Draft, page: Parsed, body: bytes) -> Reason | None:
-    if challenge.in_page(body):
+    if draft.word_count < challenge.FEW_WORDS and challenge.in_page(body):
         return Reason.BOT_CHALLENGE
     if not page.ld.article:
         if _is_error(page, draft.word_count):

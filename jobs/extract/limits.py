@@ -25,6 +25,11 @@ MAX_DEPTH = 500
 # A tag with its attributes; a quoted value may hold ">", and quotes count after "=" only, as in browsers.
 # Possessive, and never fails once begun: linear.
 _TAG = re.compile(rb"""<(/?[a-zA-Z!][a-zA-Z0-9:-]*+)((?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+)""")
+# Text, and tags with no more than some 900 attributes: 60 parts, each one with a value or 15 without.
+_ORDINARY = re.compile(
+    rb"""(?:[^<]++|<(?!(?i:script|style))/?[a-zA-Z][a-zA-Z0-9:-]*+"""
+    rb"""(?:[^>=]{1,30}+|=\s*+(?:"[^"]*+"|'[^']*+')?+){0,60}+(?=>)|<(?![a-zA-Z!/]))*+"""
+)
 _QUOTED = re.compile(rb"""=\s*+(?:"[^"]*+"|'[^']*+')""")
 _INLINE_NAMES = (
     b"a abbr b bdi bdo big br cite code del dfn em font i img input ins kbd label mark q s samp small span "
@@ -44,7 +49,8 @@ def check(body: bytes) -> None:
     if len(body) > MAX_BODY_BYTES:
         raise _too_complex(f"{len(body):,} bytes, the limit is {MAX_BODY_BYTES:,}")
     tags = run = position = 0
-    while match := _TAG.search(body, position):
+    need_no_count = body.count(b"<") <= min(MAX_TAGS, MAX_INLINE_RUN)
+    while match := _TAG.search(body, _after_ordinary(body, position) if need_no_count else position):
         name, attributes = match[1].lower(), match[2]
         position = match.end()
         if name in _SKIPPED or name.startswith(b"!"):
@@ -60,6 +66,11 @@ def check(body: bytes) -> None:
         # Each attribute takes two bytes at least, so short tags need no counting.
         if len(attributes) > 2 * MAX_ATTRIBUTES and _count(attributes) > MAX_ATTRIBUTES:
             raise _too_complex(f"more than {MAX_ATTRIBUTES:,} attributes in one tag")
+
+
+def _after_ordinary(body: bytes, position: int) -> int:
+    match = _ORDINARY.match(body, position)
+    return match.end() if match else position
 
 
 def _after(body: bytes, name: bytes, end: int, start: int) -> int:

@@ -42,4 +42,4 @@ def same(one: str, other: str) -> bool:
 
 def letters(text: str) -> str:
     """The letters and digits of a text, case folded: what is left to compare."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))

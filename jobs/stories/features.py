@@ -35,9 +35,8 @@ TOPIC = 0.8
 """What a topic counts: two languages say what an event is by nothing else that can be compared."""
 
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{1,2}|[^\W_]+")
-_NUMBER = re.compile(
-    r"(?<![\w.,])\d{1,3}(?:[.,\u00a0\u202f ’']\d{3})+(?![\w])|(?<![\w.,:])\d+(?:[.,]\d{1,2})?(?![\w:])"
-)
+_GROUPED = r"\d{1,3}(?:[.,\u00a0\u202f ’']\d{3})+"
+_NUMBER = re.compile(rf"(?<![\w.,:])(?:{_GROUPED}(?![\w:])|\d+(?:[.,]\d{{1,2}})?)(?![\w:]|[.,]\d)")
 _ACRONYM = re.compile(r"\b[A-Z]{3,6}\b")
 
 
@@ -131,7 +130,7 @@ def _figures(article: Article) -> Iterator[tuple[str, float]]:
 
 def _figure(text: str) -> str | None:
     """A number as all languages would write it: ``1.200``, ``1 200`` → ``1200``; ``7,1`` → ``7.1``."""
-    whole = re.fullmatch(r"\d{1,3}(?:[.,\u00a0\u202f ’']\d{3})+", text)
+    whole = re.fullmatch(_GROUPED, text)
     plain = re.sub(r"\D", "", text) if whole else text.replace(",", ".")
     if "." not in plain and (int(plain) < 13 or 1900 <= int(plain) <= 2100):
         return None  # so small is anything, and this is a year

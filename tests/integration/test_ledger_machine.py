@@ -236,6 +236,23 @@ class Machine(RuleBasedStateMachine):
             skipped = self.ledger.skip(job.link, job.attempt, reason, "detail")
             assert skipped == self.model.settle(job, "skipped", reason)
 
+    @WORKING
+    @rule(back=BACK, certain=st.booleans())
+    def a_publisher_takes_an_article_down(self, back: int, certain: bool) -> None:
+        job, begun = _back(self.working, back)
+        if job.stage != FETCH or not begun.revision:
+            return
+        told = self.ledger.vanish(
+            begun,
+            certain=certain,
+            event_id=f"{job.link}:{begun.revision + 1}",
+            event_type=Kind.WITHDRAWN,
+            event="{}",
+            digests="nothing",
+            said="not there",
+        )
+        assert told == self.model.vanish(job, certain=certain)
+
     # -- operators, and what befalls Redis -----------------------------------------------------------------
     @KNOWN
     @rule(name=NAMES, how=st.sampled_from(How), ahead=st.booleans())
@@ -313,7 +330,8 @@ class Machine(RuleBasedStateMachine):
         totals = self.ledger.totals()
         assert totals["discovered"] == sum(totals[o] for o in OUTCOMES) + totals["in_flight"]
         assert {o: totals[o] for o in OUTCOMES} == {o: self.model.counts[o] for o in OUTCOMES}
-        assert totals["discovered"] == self.model.counts["discovered"]
+        for name in ("discovered", "rechecks", "rechecks_published"):
+            assert totals[name] == self.model.counts[name]
 
     @invariant()
     def every_event_is_there_once(self) -> None:
@@ -348,7 +366,7 @@ def _patterns(keys: Keys) -> list[str]:
         keys.totals,
         keys.dead,
     ]
-    exact += [keys.turn, keys.time, keys.wake, keys.stream, keys.edge]
+    exact += [keys.turn, keys.time, keys.wake, keys.stream, keys.edge, keys.counts]
     by_link: list[Callable[[str], str]] = [keys.link, keys.way, keys.alias, keys.page]
     patterns = [re.escape(key) for key in exact]
     patterns += [re.escape(key("")) + link for key in by_link]

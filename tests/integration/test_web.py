@@ -235,8 +235,8 @@ def test_an_articles_page_shows_text_provenance_and_way(web: Web, redis: Redis, 
 def test_an_articles_page_shows_what_its_newest_revision_changed(web: Web, redis: Redis, keys: Keys) -> None:
     """Sentence by sentence, marked as inserted and deleted and in words; hostile text stays text."""
     ledger, link = Ledger(redis, keys), "j" * 16
-    before = {"text": "One stays. Two goes.", "headline": "Old", "revision": 1}
-    after = {
+    before: dict[str, Any] = {"text": "One stays. Two goes.", "headline": "Old", "revision": 1}
+    after: dict[str, Any] = {
         "text": f"One stays. {EVIL} comes.",
         "headline": "New",
         "revision": 2,

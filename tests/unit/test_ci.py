@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parents[2] / ".ci" / "run"
-TOOLS = ("apt-get", "chromium", "docker-compose", "ip", "node", "npm")
+TOOLS = ("apt-get", "chromium", "docker-compose", "ip", "node", "npm", "promtool")
 
 
 def run(folder: Path, make: str) -> subprocess.CompletedProcess[str]:

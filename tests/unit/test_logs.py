@@ -109,3 +109,72 @@ def test_libraries_that_repeat_ours_are_quiet() -> None:
         "logging.getLogger('trafilatura').warning('chatter')\n"
     )
     assert [line["event"] for line in said] == ["rq.worker", "rq.job", "httpcore2", "werkzeug", "waitress"]
+
+
+SECRETS = """
+log.info('feed', url='https://news.test/feed?token=hunter2&page=3', error=ValueError('https://me:hunter2@x.test/'))
+log.warning('deep', answer={'Set-Cookie': 'sid=hunter2', 'urls': ['redis://:hunter2@db.test:6379/0']})
+log.info('header', said='Authorization: Bearer hunter2')
+log.info('named', password='hunter2', smtp_password='hunter2')
+log.info('known', error='WRONGPASS hunter2 is not right', note='https://news.test/2026/feed')
+logging.getLogger('httpx2').info('HTTP Request: GET %s', 'https://news.test/rss?api_key=hunter2')
+logging.getLogger('httpcore2.http11').info("send_request_headers target=b'/feed.xml?secret=hunter2'")
+logging.getLogger('rq.worker').warning('could not connect to %s', 'rediss://worker:hunter2@db.test/0')
+try: raise ConnectionError('connecting to redis://:hunter2@db.test:6379/0 failed')
+except ConnectionError: log.exception('away'); logging.getLogger('lib').exception('https://x.test/?key=hunter2')
+"""
+
+
+def test_no_line_tells_a_secret() -> None:
+    """Feed URLs with tokens, Redis URLs in exceptions, headers that log in, and the passwords of our own settings.
+
+    In values, in what is in them, and in the lines and tracebacks of libraries; the rest of the text stays.
+    """
+    configured = "logs.configure('debug', process='tester', secrets=['hunter2', 'ab'])\n" + SECRETS
+    raw = run(configured, "debug")
+    assert b"hunter2" not in raw
+    said = {line["event"]: line for line in map(json.loads, raw.splitlines())}
+    assert len(said) == 10
+    assert said["feed"]["url"] == "https://news.test/feed?token=***&page=3"
+    assert said["known"]["error"] == "WRONGPASS *** is not right"
+    assert said["known"]["note"] == "https://news.test/2026/feed"
+    assert "redis://db.test:6379/0 failed" in said["away"]["exception"]
+
+
+def test_what_looks_like_a_secret_is_one_even_when_it_is_not_ours() -> None:
+    """What nobody told us of is known by where it stands."""
+    raw = run(SECRETS.replace("WRONGPASS hunter2", "WRONGPASS"), "debug")
+    assert b"hunter2" not in raw
+    assert len(raw.splitlines()) == 10
+
+
+def test_a_line_is_bounded() -> None:
+    """A page of a megabyte in an error makes no line of a megabyte."""
+    raw = run("log.info('large', error='x' * 1_000_000, many=['y' * 1_000_000] * 2)")
+    assert len(raw) < 20_000
+
+
+def test_lines_of_a_job_tell_its_link_job_and_feed() -> None:
+    """Those of libraries, too, and those of the threads that download for it; and no others."""
+    body = """
+import asyncio, threading
+from structlog.contextvars import bound_contextvars
+loop = asyncio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+async def download(): logging.getLogger('httpx2').warning('asked')
+with bound_contextvars(link='l', job='j', feed='f'):
+    log.info('ours')
+    asyncio.run_coroutine_threadsafe(download(), loop).result()
+log.info('after')
+"""
+    ours, theirs, after = lines(body)
+    for line in (ours, theirs):
+        assert (line["link"], line["job"], line["feed"]) == ("l", "j", "f")
+    assert "link" not in after
+
+
+def test_libraries_speak_up_when_debugging() -> None:
+    """Their info lines then have our form, RQ's and the HTTP client's among them."""
+    said = lines("for n in ('rq.worker', 'httpx2', 'httpcore2'): logging.getLogger(n).info(n)", "debug")
+    assert [line["event"] for line in said] == ["rq.worker", "httpx2", "httpcore2"]
+    assert {line["process"] for line in said} == {"tester"}

@@ -171,6 +171,14 @@ def test_what_is_still_on_the_page_was_not_removed() -> None:
     assert revised(said(*STORY, boilerplate), said(), page=(*STORY, boilerplate)) is None
 
 
+def test_a_headline_that_we_read_otherwise_is_no_news() -> None:
+    """What recurs in a site's titles is left out once that is learned; the page calls itself as before."""
+    whole = "Museum of Palmyra to reopen – The Palmyra Post"
+    assert revised(said(headline=whole), said(), titles=(whole,)) is None
+    assert revised(said(headline=whole), said(), titles=("Museum of Palmyra to reopen",)) is not None
+    assert revised(said(headline=whole), said(headline="Statues return"), titles=(whole,)) is not None
+
+
 def test_a_change_is_bounded() -> None:
     """An article written anew does not double its event."""
     told = revised(said(), said(*(f"{'x' * 2000} {n} and more." for n in range(100))))

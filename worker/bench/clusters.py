@@ -1,8 +1,8 @@
 """How well groups that were found agree with the true ones (pure).
 
-B-cubed (Bagga and Baldwin 1998): for each item, how much of its group is of its class (precision), and how much
-of its class is in its group (recall), averaged over items. V-measure (Rosenberg and Hirschberg 2007): the
-harmonic mean of homogeneity and completeness, which compare entropies.
+B-cubed (Bagga and Baldwin 1998): for each item, how much of its group is of its class (precision), and how
+much of its class is in its group (recall), averaged over items. V-measure (Rosenberg and Hirschberg 2007):
+the harmonic mean of homogeneity and completeness, which compare entropies.
 """
 
 from __future__ import annotations

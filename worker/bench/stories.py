@@ -1,4 +1,4 @@
-"""``palmyra bench stories``: which stories come of articles on known events, streamed through a real Redis."""
+"""``palmyra bench stories``: stories of articles on known events, streamed through a real Redis."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def measured(redis: Redis, keys: Keys, articles: Sequence[tuple[Dispatch, Articl
         redis_ms=redis_ms,
         bytes_by_family={name: sizes.get(f"{keys.namespace}:{name}", 0) for name in FAMILIES},
         stories=len(set(merged.values())),
-        events=int(redis.xlen(keys.stories)),  # type: ignore[arg-type]  # not asynchronous
+        events=int(redis.xlen(keys.stories)),
     )
 
 
@@ -121,10 +121,15 @@ def _merged(redis: Redis, keys: Keys, stories: Iterable[str]) -> dict[str, str]:
     ends = {}
     for story in set(stories):
         end = story
-        while into := redis.hget(keys.story(end), "into"):
-            end = into.decode()  # type: ignore[union-attr]  # not asynchronous
+        while into := _into(redis, keys, end):
+            end = into
         ends[story] = end
     return ends
+
+
+def _into(redis: Redis, keys: Keys, story: str) -> str | None:
+    into: Any = redis.hget(keys.story(story), "into")
+    return into.decode() if into else None
 
 
 def _items(dispatches: Iterable[tuple[Dispatch, str]], set_name: str) -> Iterator[Item]:
@@ -144,7 +149,7 @@ def scores(items: Sequence[Item]) -> dict[str, Agreement]:
 
 def rows(result: Result) -> list[tuple[str, ...]]:
     """Rows of `COLUMNS`."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name, items in result.items.items():
         for pairs, score in scores(items).items():
             figures = (f"{score.precision:.3f}", f"{score.recall:.3f}", f"{score.f1:.3f}")
@@ -167,6 +172,20 @@ def faults(result: Result) -> list[str]:
         if len(parts) > 1
     ]
     return sorted(mixed) + sorted(apart)
+
+
+def told(result: Result) -> list[str]:
+    """What it cost, in lines."""
+    articles, sizes = len(result.dispatches), result.bytes_by_family
+    kept = (sizes["story"] + sizes["gist"] + sizes["newest-stories"]) / result.stories
+    event = sizes["stories"] / max(1, result.events)
+    return [
+        f"{articles} articles, {result.stories} stories, {result.events} events",
+        f"an article: {result.cpu_ms:.2f} ms of CPU here, {result.redis_ms:.2f} ms in Redis",
+        f"a story: {kept:,.0f} bytes in Redis, an event on the stream {event:,.0f}",
+        f"an article in the index: {sizes['posts'] / articles:,.0f} bytes, nearly all of it the hashes' own: "
+        "of a busy day much less",
+    ]
 
 
 def as_json(result: Result) -> dict[str, Any]:

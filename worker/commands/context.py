@@ -35,7 +35,7 @@ def settings() -> Settings:
 def start(process: str = "") -> Settings:
     """Settings, and logging set up for a long-running process."""
     loaded = settings()
-    logs.configure(loaded.log_level, process=process)
+    logs.configure(loaded.log_level, process=process, secrets=loaded.secrets())
     return loaded
 
 

@@ -146,6 +146,11 @@ def _balance(book: Ledger, *, as_json: bool) -> None:
         numbers=["count"],
     )
     _show_reasons({name: count for name, count in totals.items() if ":" in name}, gap=True)
+    if rechecks := totals["rechecks"]:
+        changed = totals["rechecks_published"]
+        sys.stdout.write(
+            f"\nof these, re-checks of published articles: {rechecks:,}, of which {changed:,} published\n"
+        )
     verdict = "the ledger balances" if balance == 0 else f"OUT OF BALANCE by {balance}: palmyra ledger check"
     in_flight = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in stages.items())
     sys.stdout.write(f"\n{verdict}; in flight: {in_flight}\n")
@@ -166,7 +171,7 @@ def _meaning(name: str) -> str:
 
 def _data(day: Day, by: By) -> dict[str, object]:
     """A day for JSON."""
-    data: dict[str, object] = {"date": day.date, **asdict(day.total)}
+    data: dict[str, object] = {"date": day.date, **asdict(day.total), "rechecks": day.rechecks}
     if by is By.REASON:
         data["reasons"] = dict(day.reasons)
     elif by is not By.DAY:
@@ -179,7 +184,9 @@ def _show(found: Sequence[Day], by: By, registry: Registry) -> None:
     if not found:
         sys.stdout.write("Nothing happened on these days.\n")
     elif by is By.DAY:
-        table.show(("day", *_COLUMNS), [(day.date, *astuple(day.total)) for day in found], numbers=_COLUMNS)
+        columns = [*_COLUMNS, "rechecks"]
+        rows = [(day.date, *astuple(day.total), day.rechecks) for day in found]
+        table.show(("day", *columns), rows, numbers=columns)
     elif by is By.REASON:
         reasons: Counter[str] = Counter()
         for day in found:

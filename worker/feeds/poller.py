@@ -151,7 +151,7 @@ class Poller:
             return 0.0
         due, wait_s = await asyncio.to_thread(self.ledger.due_feeds, room, LEASE_S)
         for feed_id, raw in due.items():
-            task = asyncio.create_task(self._poll(feed_id, raw))
+            task = asyncio.create_task(self._poll(feed_id, raw), name=feed_id)
             self._polls.add(task)
             task.add_done_callback(self._ended)
         return wait_s
@@ -162,9 +162,10 @@ class Poller:
             self._room.set()
         if not task.cancelled() and (error := task.exception()):
             # A bug in one poll must not cost the others; the lease brings the feed round again.
-            log.error("poll_raised", exc_info=error)
+            log.error("poll_raised", feed=task.get_name(), exc_info=error)
 
     async def _poll(self, feed_id: str, raw: Mapping[bytes, bytes]) -> None:
+        structlog.contextvars.bind_contextvars(feed=feed_id)  # of this poll's task only
         feed = read(feed_id, raw)
         if feed is None:
             return
@@ -293,7 +294,7 @@ class Poller:
                 "poll_failed", feed=feed.id, url=feed.public_url, reason=reason, error=str(poll.error)
             )
         elif new:
-            log.info("poll_found", feed=feed.id, url=feed.public_url, listed=listed, new=new)
+            log.debug("poll_found", feed=feed.id, url=feed.public_url, listed=listed, new=new)
         else:
             log.debug(
                 "poll_unchanged", feed=feed.id, url=feed.public_url, how=poll.unchanged or "nothing new"

@@ -132,7 +132,8 @@ def events() -> dict[str, dict[str, Any]]:
         "change": {"kind": "headline", "fields": ["headline", "modified"]},
     }
     gone = {name: _BRIDGE[name] for name in ("url", "urls", "feeds")} | {
-        "source": {"name": None, "domain": "example.org"}
+        "source": {"name": None, "domain": "example.org"},
+        "change": {"kind": "gone", "fields": []},
     }
     return {
         "published": _event("published", BRIDGE, 1, 0, _BRIDGE),
