@@ -162,7 +162,9 @@ def items(value: object) -> Iterator[Item]:
     """A value as lines of text: lists one by one, objects as ``name: value``."""
     if value is None or value in ("", [], {}):
         return
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(one, str) and not http_url(one) for one in value):
+        yield Item(" · ".join(value), None)
+    elif isinstance(value, list):
         for one in value:
             yield from items(one) if not isinstance(one, dict) else (_joined(one),)
     elif isinstance(value, dict):

@@ -30,10 +30,9 @@ def test_each_field_has_its_row_with_where_it_came_from() -> None:
 
 
 def test_values_of_any_shape_are_shown() -> None:
-    """Lists in objects in lists come out as lines of text; false and zero are values too."""
+    """Lists in objects in lists come out as lines of text, words in one; false and zero are values too."""
     assert [item.text for item in items({"score": 0, "issues": ["short", "truncated"], "none": None})] == [
         "score: 0",
-        "issues: short",
-        "issues: truncated",
+        "issues: short · truncated",
     ]
     assert [item.text for item in items([False, [1, 2]])] == ["False", "1", "2"]
