@@ -183,14 +183,14 @@ class Keys:
 
     @property
     def stories(self) -> str:
-        """Stream of the stories' events; also the name of the Pub/Sub channel with the same events. Trimmed as
-        the articles' stream."""
+        """Stream of the stories' events; also the name of the Pub/Sub channel with the same events. Trimmed
+        as the articles' stream."""
         return self._key("stories")
 
     # -- stories: jobs/stories -------------------------------------------------------------------------
     def story(self, story_id: str) -> str:
-        """Hash: what is told of a story (fields: jobs/stories/view.py), under 5 KB. Of one article: expires with
-        its gist; else KEEP_STREAM after the newest. One that was merged only says into which."""
+        """Hash: what is told of a story (fields: jobs/stories/view.py), under 10 KB. Of one article: expires
+        with its gist; else KEEP_STREAM after the newest. One that was merged only says into which."""
         return self._key("story", story_id)
 
     def gist(self, ref: str) -> str:
@@ -204,8 +204,8 @@ class Keys:
         return self._key("posts", part)
 
     def rarity(self, language: str) -> str:
-        """String: how many articles of a language had each word, as 65,537 counters of 16 bits: 128 KB. Expires
-        30 days after the language's last article."""
+        """String: how many articles of a language had each word, as 65,537 counters of 16 bits: 128 KB each
+        of 60 languages; ``?`` is all others. Expires 30 days after the language's last article."""
         return self._key("rarity", language)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,15 @@ def worthwhile(article: Article, page: Page, now: datetime) -> bool:
     """Is it news, on a page that its site gives us? Not so what is old, or where the feed stands in."""
     if page.refused:
         return False
-    published = datetime.fromisoformat(article.published or article.first_seen)
-    if published.tzinfo is None:
-        published = published.replace(tzinfo=UTC)
-    return now - published <= FRESH
+    return now - _published(article) <= FRESH
+
+
+def _published(article: Article) -> datetime:
+    for text in (article.published or "", article.first_seen):
+        with suppress(ValueError):  # the 30th of February
+            moment = datetime.fromisoformat(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.max.replace(tzinfo=UTC)
 
 
 def what_changed(begun: Begun, before: Article | None, lesson: Lesson) -> Change | None:

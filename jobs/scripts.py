@@ -13,6 +13,9 @@ from redis.exceptions import NoScriptError
 
 from jobs.keys import Keys
 
+PARTS = {"stories": ("vectors", "stories")}
+"""Scripts of several files."""
+
 
 class Scripts:
     """The scripts on one Redis, by name."""
@@ -25,7 +28,8 @@ class Scripts:
     def _script(self, name: str) -> Script:
         script = self._known.get(name)
         if script is None:
-            script = self._known[name] = self._redis.register_script(self._prelude + source(name))
+            text = "".join(map(source, PARTS.get(name, (name,))))
+            script = self._known[name] = self._redis.register_script(self._prelude + text)
         return script
 
     def run(self, name: str, *args: Any) -> Any:

@@ -19,12 +19,13 @@ from jobs import counts
 from jobs.keys import Keys
 from jobs.ledger import Ledger
 from jobs.link import OUTCOMES
-from worker import memory_use, metrics, oldest, rq_state, stream
+from worker import memory, memory_use, metrics, oldest, rq_state, stream
 from worker.feeds import history, tally
 from worker.feeds.registry import Registry
 from worker.feeds.state import FeedState, state
 from worker.feeds.subscriptions import Subscriptions
 from worker.feeds.websub import State as HubState
+from worker.memory import Memory
 from worker.memory_use import MemoryUse
 from worker.rq_state import WorkerState
 from worker.webhooks.hook import WORDS, Hook, Hooks, State, word
@@ -62,6 +63,7 @@ class RedisCollector(Collector):
         yield from work_metrics(counts.read(self._redis, self._keys), polled)
         yield from self._ages()
         yield from memory_metrics(self._memory_use())
+        yield from pressure_metrics(memory.read(self._redis, self._keys))
         yield from self._feeds()
         yield from self._events()
         hooks = Hooks(self._redis, self._keys)
@@ -146,6 +148,12 @@ def memory_metrics(use: MemoryUse) -> Iterator[Metric]:
     yield metrics.REDIS_USED.family([((), use.used)])
     yield metrics.REDIS_LIMIT.family([((), use.limit)])
     yield metrics.PAGES.family([((), use.pages)])
+
+
+def pressure_metrics(now: Memory) -> Iterator[Metric]:
+    """What is done because Redis is filling up."""
+    yield metrics.POLLING_PAUSED.family([((), int(now.polling_stopped))])
+    yield metrics.PAGES_DROPPED.family([((), now.dropped)])
 
 
 def ledger_metrics(totals: Mapping[str, int], in_stages: Mapping[str, int]) -> Iterator[Metric]:

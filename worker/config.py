@@ -258,7 +258,7 @@ class Settings(BaseSettings):
         return self.redis_url.get_secret_value() if self.redis_url else f"unix://{self.socket_path}"
 
     def secrets(self) -> list[str]:
-        """The passwords among the settings, which nothing may show; of a URL, as it has it and as it is meant."""
+        """The passwords among the settings, which nothing may show; of a URL, as written and as meant."""
         values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         in_urls = [urlsplit(value).password or "" for value in values if "://" in value]
         plain = [value for value in values if "://" not in value]

@@ -7,9 +7,8 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import NoPermissionError
@@ -17,11 +16,12 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from jobs.keys import STAGES
 from jobs.link import OUTCOMES
-from worker import factory, stream
+from worker import factory, health_here, health_redis, stream
 from worker.config import Settings
 from worker.feeds.registry import Feed
 from worker.feeds.state import FeedState, state
 from worker.feeds.websub import State, Subscription
+from worker.finding import Finding
 from worker.printable import printable
 from worker.webhooks.hook import GROUP_PREFIX, OFF_BY_OPERATOR, Hook
 from worker.webhooks.hook import State as HookState
@@ -40,20 +40,15 @@ NAMED = 3
 """Feeds that a finding names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong."""
+def examine(settings: Settings, redis: Redis, *, around: bool = True) -> list[Finding]:
+    """All findings, errors first.
 
-    level: Literal["error", "warning"]
-    what: str
-    mend: str
-    """The command or setting that mends it."""
-
-
-def examine(settings: Settings, redis: Redis) -> list[Finding]:
-    """All findings, errors first."""
+    Args:
+        around: look at what is outside of palmyra, too, which may take seconds: names are looked up.
+    """
     found: list[Finding] = []
-    for about, look in _LOOKS.items():
+    looks = {**_LOOKS, **_AROUND} if around else _LOOKS
+    for about, look in looks.items():
         try:
             found += look(settings, redis)
         except NoPermissionError as error:
@@ -65,24 +60,6 @@ def _unseen(about: str, error: NoPermissionError) -> Finding:
     """A part that this Redis user may not look at."""
     what = f"could not look at {about}: {printable(str(error))}"
     return Finding("warning", what, "run it as the Redis user `worker` of deploy/users.acl")
-
-
-def _redis(_settings: Settings, redis: Redis) -> list[Finding]:
-    found = []
-    # Not CONFIG GET, which few users may: it tells the server's passwords, too.
-    info: Any = redis.info("memory") | redis.info("persistence")
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        what = f"Redis may evict our keys (maxmemory-policy {policy}): links can get lost"
-        found.append(Finding("error", what, "redis-cli CONFIG SET maxmemory-policy noeviction"))
-    if not info.get("aof_enabled"):
-        what = "Redis does not write an append-only file: a crash loses what is in flight"
-        found.append(Finding("warning", what, "redis-cli CONFIG SET appendonly yes"))
-    limit = int(info.get("maxmemory") or 0)
-    if limit and int(info["used_memory"]) > 0.8 * limit:
-        what = f"Redis uses {int(info['used_memory']) / limit:.0%} of its maxmemory"
-        found.append(Finding("warning", what, "raise maxmemory, or lower PALMYRA_KEEP_PAGES"))
-    return found
 
 
 def _workers(settings: Settings, redis: Redis) -> list[Finding]:
@@ -243,8 +220,11 @@ def _models(settings: Settings, _redis: Redis) -> list[Finding]:
 
 
 _LOOKS: Mapping[str, Callable[[Settings, Redis], list[Finding]]] = {
-    "Redis itself": _redis,
+    "Redis itself": health_redis.look,
+    "the clocks": health_redis.look_at_clock,
+    "the poller": health_here.look_at_dispatcher,
     "the workers": _workers,
+    "the jobs": health_here.look_at_jobs,
     "the ledger": _ledger,
     "the stream": _stream,
     "the webhooks": _webhooks,
@@ -252,3 +232,7 @@ _LOOKS: Mapping[str, Callable[[Settings, Redis], list[Finding]]] = {
     "the models": _models,
 }
 """What is looked at, each on its own: a user with few rights is told of the rest."""
+_AROUND: Mapping[str, Callable[[Settings, Redis], list[Finding]]] = {
+    "the disk": health_here.look_at_disk,
+    "DNS": health_here.look_at_dns,
+}

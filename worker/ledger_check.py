@@ -118,10 +118,14 @@ class Check:
         self._keep_stream_ms = int(keep_stream_days * _DAY_MS)
         self._queues = {stage: queue_for(keys, stage, redis) for stage in STAGES}
 
-    def run(self, *, mend: bool = False) -> Report:
-        """Look at everything once. With `mend`, what is wrong is put right on the way."""
+    def run(self, *, mend: bool = False, done: Callable[[int], None] = lambda count: None) -> Report:
+        """Look at everything once. With `mend`, what is wrong is put right on the way.
+
+        `done` is told of each batch of links how many they were.
+        """
         report = Report()
         for some in _chunks(self._links(), BATCH):
+            done(len(some))
             report.links += len(some)
             report.add(self._check(some, mend=mend))
         for some in _chunks(self._unrecorded(), BATCH):

@@ -1,8 +1,9 @@
 """Logging: structlog, with the standard library's loggers bridged into it.
 
-JSON lines off a terminal, readable ones on it. What feeds, pages and libraries say goes through `_clean` first:
-no line ever carries a raw control character, nor a secret, in whatever value, URL, header or exception it stood.
-While a job runs, its link, id and feed are bound as context variables, so each line has them, libraries' too.
+JSON lines off a terminal, readable ones on it. What feeds, pages and libraries say goes through `_clean`
+first: no line ever carries a raw control character, nor a secret, in whatever value, URL, header or exception
+it stood. While a job runs, its link, id and feed are bound as context variables, so each line has them,
+libraries' too.
 docs/operating.md lists every event.
 """
 
@@ -29,7 +30,8 @@ _KEPT_LINES = ("exception", "stack")
 MOST_CHARS = 4_000
 """Of a value; a traceback may have eight times as many."""
 # An address, or the target of a request: what may carry a secret in its user-info or query.
-_ADDRESS = re.compile(r"(?:[A-Za-z][\w+.-]*:[\\/]{2}|/)[^\s\"'<>]*[?@;][^\s\"'<>]*")
+# All of it is taken, whatever is in it, and schemes are short: so the time is linear in hostile text.
+_ADDRESS = re.compile(r"(?:[A-Za-z][\w+.-]{0,20}:[\\/]{2}|/)[^\s\"'<>]*")
 _HEADER = re.compile(
     r"\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)\b([\"']?\s*[:=,]\s*)[^\r\n]+", re.I
 )
@@ -98,12 +100,21 @@ def _clean(name: str, value: Any, hidden: list[str]) -> Any:
         return [_clean(name, one, hidden) for one in value]
     text = value if isinstance(value, str) else repr(value)
     lines = name in _KEPT_LINES
-    return printable(without_secrets(text, hidden)[: MOST_CHARS * 8 if lines else MOST_CHARS], newlines=lines)
+    return printable(without_secrets(text, hidden, MOST_CHARS * (8 if lines else 1)), newlines=lines)
 
 
-def without_secrets(text: str, hidden: Iterable[str] = ()) -> str:
-    """The text without user-info and secret-looking values of URLs, values of headers that log in, and `hidden`."""
+def without_secrets(text: str, hidden: Iterable[str] = (), most: int = MOST_CHARS) -> str:
+    """The beginning of a text without what is secret.
+
+    That is user-info and secret-looking values of URLs, values of headers that log in, and what is `hidden`.
+    """
     for secret in hidden:
         text = text.replace(secret, "***")
-    text = _HEADER.sub(r"\1\2***", text)
-    return _ADDRESS.sub(lambda found: redact(found[0]), text)
+    text = text[:most]
+    if not any(char in text for char in ":/=,"):
+        return text  # nearly all values: ids, words
+    return _ADDRESS.sub(_redacted, _HEADER.sub(r"\1\2***", text))
+
+
+def _redacted(found: re.Match[str]) -> str:
+    return redact(found[0]) if any(char in found[0] for char in "?@;") else found[0]

@@ -18,10 +18,10 @@ DRAWN = 400
 OTHER = "other"
 _KINDS: Mapping[str, str] = {
     "ledger": "link way known alias open later rechecks leases lanes lane ready waiting totals counts dead "
-    "day turn time wake name",
+    "day turn time wake name memory",
     "pages": "page",
     "stream": "articles edge",
-    "stories": "stories story gist posts rarity newest-stories",
+    "stories": "stories stories-edge story gist posts rarity newest-stories",
     "copies": "bands copied",
     "feeds": "feeds feed listed polls websub",
     "hosts": "slot delay crawl asked kept robots site",

@@ -153,6 +153,13 @@ REDIS_MEMORY = Spec(
 )
 REDIS_USED = Spec("palmyra_redis_used_bytes", "Memory that Redis uses, by its own account.")
 REDIS_LIMIT = Spec("palmyra_redis_limit_bytes", "Redis's maxmemory; 0 where there is none.")
+POLLING_PAUSED = Spec(
+    "palmyra_polling_paused",
+    "1 while nothing is polled since Redis is nearly full (from 90 % of its maxmemory on), else 0.",
+)
+PAGES_DROPPED = Spec(
+    "palmyra_pages_dropped_total", "Kept pages that went before their time, since Redis was filling up."
+)
 PAGES = Spec("palmyra_pages_kept", "About how many fetched pages are kept.")
 DEAD = Spec("palmyra_dead_links", "Links in the dead letter, waiting for a requeue.")
 FEEDS = Spec(
@@ -210,7 +217,7 @@ WEBHOOK_DEAD = Spec(
 RQ = (RQ_JOBS, RQ_WORKERS, RQ_SUCCESS, RQ_FAILED, RQ_WORKING, RQ_READING)
 LEDGER = (DISCOVERED, LINKS, RECHECKS, FAILED, SKIPPED, IN_FLIGHT, WAITING, IMBALANCE)
 WORK = (ATTEMPTS, RETRIES, LATENCY, DURATION, THROTTLES, COPIES, STORY_ARTICLES, BYTES, OLDEST, OVERDUE)
-MEMORY = (REDIS_MEMORY, REDIS_USED, REDIS_LIMIT, PAGES)
+MEMORY = (REDIS_MEMORY, REDIS_USED, REDIS_LIMIT, PAGES, POLLING_PAUSED, PAGES_DROPPED)
 FEED = (FEEDS, POLLS, POLL_SECONDS, GAPS, SUBSCRIPTIONS)
 EVENTS = (STREAM, STREAM_BYTES, GROUP_LAG, GROUP_SECONDS, GROUP_PENDING)
 HOOKS = (WEBHOOKS, WEBHOOK_DELIVERED, WEBHOOK_FAILED, WEBHOOK_DEAD)

@@ -51,6 +51,7 @@ class Selection:
 
     reasons: frozenset[str] = frozenset()
     outcomes: frozenset[str] = frozenset()
+    """``published`` means articles that were found unchanged since, too."""
     hosts: frozenset[str] = frozenset()
     """Host names in lower case; what is below them is meant too."""
     feeds: frozenset[str] = frozenset()
@@ -64,7 +65,7 @@ class Selection:
         """Is this link meant?"""
         return (
             (not self.reasons or link.reason in self.reasons)
-            and (not self.outcomes or link.outcome in self.outcomes)
+            and (not self.outcomes or not self.outcomes.isdisjoint(_outcomes(link)))
             and (not self.feeds or not self.feeds.isdisjoint(link.feeds))
             and (self.from_ms is None or link.ended_ms >= self.from_ms)
             and (self.to_ms is None or 0 < link.ended_ms <= self.to_ms)
@@ -87,6 +88,11 @@ def dead(redis: Redis, keys: Keys, selection: Selection) -> Iterator[Record]:
         if expired:
             redis.zrem(keys.dead, *expired)
         yield from (link for link in found if link and selection.takes(link))
+
+
+def _outcomes(link: Record) -> tuple[str | None, ...]:
+    stands = link.outcome == "unchanged" and link.revision
+    return (link.outcome, "published") if stands else (link.outcome,)
 
 
 def closed(redis: Redis, keys: Keys, selection: Selection) -> Iterator[Record]:

@@ -19,4 +19,4 @@ def words(text: str) -> list[str]:
 
 def shingles(of: list[str]) -> list[str]:
     """Every three words in a row, repeats included; none of a shorter text."""
-    return [" ".join(of[at : at + SIZE]) for at in range(len(of) - SIZE + 1)]
+    return list(map(" ".join, zip(*(of[at:] for at in range(SIZE)), strict=False)))

@@ -12,7 +12,10 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae"
 @lru_cache(maxsize=20_000)
 def fold(name: str) -> str:
     """The letters and digits of a name, case folded, without accents."""
-    lowered = name.casefold().translate(_LETTERS)
+    lowered = name.casefold()
+    if lowered.isascii():
+        return lowered if lowered.isalnum() else "".join(filter(str.isalnum, lowered))
+    lowered = lowered.translate(_LETTERS)
     if not lowered.isascii():
         # Marks of Indic scripts are vowels; combining accents go.
         parts = unicodedata.normalize("NFKD", lowered)
@@ -24,7 +27,6 @@ def _kept(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
 
 
-@lru_cache(maxsize=20_000)
 def key(folded: str) -> int:
     """64 bits that stand for a folded name."""
     return int.from_bytes(blake2b(folded.encode("utf-8", "replace"), digest_size=8).digest(), "little")

@@ -13,7 +13,7 @@ import sys
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,16 +71,20 @@ class Gazetteer:
         self._latitude, self._longitude = column("f", 4, towns), column("f", 4, towns)
         self._country = column("H", 2, towns)
         self.size_bytes = len(view)
+        self._named = lru_cache(maxsize=8_192)(self._look_up)  # an article asks for each name a few times
 
-    def towns(self, name: str) -> list[Town]:
+    def towns(self, name: str) -> tuple[Town, ...]:
         """The towns called so, the largest first; none for most names."""
-        wanted = key(fold(name))
+        return self._named(fold(name))
+
+    def _look_up(self, folded: str) -> tuple[Town, ...]:
+        wanted = key(folded)
         at = bisect_left(self._keys, wanted)
         found = []
         while at < len(self._keys) and self._keys[at] == wanted:
             found.append(self._town(self._towns[at]))
             at += 1
-        return found
+        return tuple(found)
 
     def _town(self, packed: int) -> Town:
         number = packed & (PRIMARY - 1)

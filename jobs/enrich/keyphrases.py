@@ -8,10 +8,12 @@ same, by their stems, one is shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections import Counter
+from collections.abc import Container, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from math import log
+from typing import NamedTuple
 
 from jobs.enrich.cues import calendar, cues, raw_word_list
 from jobs.enrich.enricher import ELIDING, Enricher, Findings, Subject
@@ -63,19 +65,20 @@ def enricher(choice: Choice) -> Enricher:
 
 def best(subject: Subject, names: Named) -> tuple[str, ...]:
     """The phrases, best first."""
-    phrases = _phrases(subject)
+    own = _name_phrases(names, subject)
+    phrases = _phrases(subject, {word for key, _ in own for word in key.split()})
     for key, phrase in phrases.items():
-        if any(is_topical(word, subject.language) for word in key.split()):
+        if _may_count(phrase) and any(is_topical(word, subject.language) for word in key.split()):
             phrase.weight = TOPICAL
-    _add_names(phrases, names, subject)
-    ranked = sorted(phrases.items(), key=lambda item: -_score(item[1]))
+    phrases.update(own)
+    scored = [(_score(phrase), stems, phrase) for stems, phrase in phrases.items() if _may_count(phrase)]
     chosen: list[tuple[frozenset[str], str]] = []
-    for stems, phrase in ranked:
-        own = frozenset(stems.split())
-        if _score(phrase) <= 0 or any(own <= other or other <= own for other, _ in chosen):
+    for _, stems, phrase in sorted(scored, key=lambda row: -row[0]):
+        words = frozenset(stems.split())
+        if any(words <= other or other <= words for other, _ in chosen):
             continue
         chosen.append(
-            (own, max(phrase.forms, key=lambda f: (phrase.forms[f], f)) if phrase.forms else phrase.text)
+            (words, max(phrase.forms, key=lambda f: (phrase.forms[f], f)) if phrase.forms else phrase.text)
         )
         if len(chosen) == MOST:
             break
@@ -89,22 +92,50 @@ def _stops(language: str | None) -> frozenset[str]:
     return stopwords(language) | said | raw_word_list("not_keyphrases.txt")
 
 
-def _phrases(subject: Subject) -> dict[str, _Phrase]:
+def _phrases(subject: Subject, in_names: Set[str]) -> dict[str, _Phrase]:
+    """The phrases by their stems, in order; without most of those that come once, and so count nothing.
+
+    `in_names`: stems of the words in names.
+    """
+    chunks = list(_all_chunks(subject))
+    often = Counter(one for chunk in chunks for one in chunk.stems)
+    pairs = (chunk.stems for chunk in chunks if chunk.whole)
+    alive = {one for one, count in often.items() if count > 1}.union(in_names, *pairs)
+    found: dict[str, _Phrase] = {}
+    for chunk in chunks:
+        windows = [(0, len(chunk.words))] if chunk.whole else _windows(chunk.stems, alive)
+        for first, last in windows:
+            words = chunk.words[first:last]
+            if chunk.whole or _may_be_one(words, subject.language):
+                _count(found, " ".join(chunk.stems[first:last]), words, chunk.number)
+    return found
+
+
+class _Chunk(NamedTuple):
+    """Words that phrases are made of."""
+
+    number: int
+    """Of the sentence; the headline is -1."""
+    words: list[Token]
+    stems: list[str]
+    whole: bool
+    """Only all of it is a phrase."""
+
+
+def _all_chunks(subject: Subject) -> Iterator[_Chunk]:
+    """Those of the headline and of the first sentences."""
     language = subject.language
     stop = _stops(language)
-    found: dict[str, _Phrase] = {}
     title = sentences(subject.draft.headline or "", language)
     own = [(-1, s, tokens(s, split_elisions=language in ELIDING)) for s in title]
     numbered = enumerate(zip(subject.sentences[:SENTENCES], subject.tokens, strict=False))
     own += [(number, sentence, words) for number, (sentence, words) in numbered]
     for number, sentence, words in own:
         for chunk in _chunks(sentence.text, sentence.start, words, stop):
-            for first, last in _windows(len(chunk)):
-                if _may_be_one(chunk[first:last], language):
-                    _count(found, chunk[first:last], number, language)
+            yield _Chunk(number, chunk, [stem(word.lower, language) for word in chunk], whole=False)
         for first, last in _of_pairs(words, stop, language):
-            _count(found, words[first : last + 1], number, language)
-    return found
+            pair = words[first : last + 1]
+            yield _Chunk(number, pair, [stem(word.lower, language) for word in pair], whole=True)
 
 
 # Endings of verbs, in languages whose writing does not tell nouns.
@@ -162,27 +193,30 @@ def _chunks(text: str, offset: int, words: list[Token], stop: Container[str]) ->
     """The words between stop words, figures and punctuation."""
     chunk: list[Token] = []
     for word in words:
-        apart = chunk and text[chunk[-1].end - offset : word.start - offset] != " "
         lower = word.lower
-        lettered = (lower.isalpha() and len(lower) > 2) or _HAS_LETTER.search(lower)
-        outside = lower in stop or not lettered
-        if (apart or outside or (chunk and chunk[-1].possessive)) and chunk:
+        if lower in stop or not ((lower.isalpha() and len(lower) > 2) or _HAS_LETTER.search(lower)):
+            if chunk:
+                yield chunk
+                chunk = []
+            continue
+        if chunk and (chunk[-1].possessive or text[chunk[-1].end - offset : word.start - offset] != " "):
             yield chunk
             chunk = []
-        if not outside:
-            chunk.append(word)
+        chunk.append(word)
     if chunk:
         yield chunk
 
 
-def _windows(size: int) -> Iterator[tuple[int, int]]:
-    for first in range(size):
-        for last in range(first + 1, min(first + MAX_WORDS, size) + 1):
-            yield first, last
+def _windows(stems: list[str], alive: Container[str]) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) of up to three words in a row that are all alive."""
+    for first in range(len(stems)):
+        for last in range(first, min(first + MAX_WORDS, len(stems))):
+            if stems[last] not in alive:
+                break
+            yield first, last + 1
 
 
-def _count(found: dict[str, _Phrase], words: list[Token], number: int, language: str | None) -> None:
-    key = " ".join(stem(word.lower, language) for word in words)
+def _count(found: dict[str, _Phrase], key: str, words: list[Token], number: int) -> None:
     phrase = found.get(key)
     text = " ".join(word.text for word in words)
     if phrase is None:
@@ -194,25 +228,30 @@ def _count(found: dict[str, _Phrase], words: list[Token], number: int, language:
         phrase.forms[shown] = phrase.forms.get(shown, 0) + 1
 
 
-def _add_names(found: dict[str, _Phrase], names: Named, subject: Subject) -> None:
-    """Names as phrases of their own: they may hold stop words, and are whole."""
+def _name_phrases(names: Named, subject: Subject) -> list[tuple[str, _Phrase]]:
+    """Names as phrases of their own, by stems: they may hold stop words, and are whole."""
     language, total = subject.language, len(subject.text) or 1
     rows = [(t.text, t.count, t.start, ONCE_PERSON if t.kind == PERSON else 1.0) for t in names.things]
     rows += [(p.text, p.weight, p.mentions[0].start, ONCE_PLACE) for p in names.places if p.mentions]
     title = fold(subject.draft.headline or "")
+    found = []
     for text, count, start, once in rows:
-        key = " ".join(stem(word.casefold(), language) for word in text.split())
+        words = text.split()
+        key = " ".join(stem(word.casefold(), language) for word in words)
         early = int(start / total * min(len(subject.sentences), SENTENCES))
-        headline = fold(text) in title or (len(text.split()) > 1 and fold(text.split()[-1]) in title)
+        headline = fold(text) in title or (len(words) > 1 and fold(words[-1]) in title)
         weight = once if count < 2 and not headline else 1.0
-        size = min(len(text.split()), 3)
-        found[key] = _Phrase(text, size, early, count, name=True, headline=headline, weight=weight)
+        size = min(len(words), 3)
+        found.append((key, _Phrase(text, size, early, count, name=True, headline=headline, weight=weight)))
+    return found
+
+
+def _may_count(phrase: _Phrase) -> bool:
+    """Does it come twice, or in the headline as well, or is it a name?"""
+    return phrase.count > 1 or bool(phrase.count and (phrase.headline or phrase.name))
 
 
 def _score(phrase: _Phrase) -> float:
-    once = phrase.count < 2 and not phrase.headline
-    if (once and not phrase.name) or not phrase.count:
-        return 0.0
     score = log(1 + phrase.count) * LENGTHS[min(phrase.words, MAX_WORDS)] / (1 + 0.12 * phrase.first)
     score *= phrase.weight * (NAME if phrase.name else 1.0)
     score *= IN_HEADLINE if phrase.headline else 1.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import itemgetter
 
 from jobs.enrich.countries import country_names, country_of_people, regions
 from jobs.enrich.cues import PARTICLES, Cues, calendar, cues, word_list
@@ -81,8 +82,9 @@ class Reader:
         self._dateline_end = dateline_end(text)
         self._is_place = is_place
         self._organisations = word_list("known_organisations.txt")
-        self._lower = {w.text for s in sentences for w in s if not w.capital}
-        self._inside = {w.text for s in sentences for w in s if w.capital and not w.opens}
+        # Whether a word is in these as a name or in lower case is said by the form that is asked for.
+        self._inside = set(map(itemgetter(0), chain.from_iterable(s[1:] for s in sentences)))
+        self._written = self._inside.union(s[0].text for s in sentences if s)
 
     def mentions(self) -> list[Mention]:
         """All mentions, in order."""
@@ -106,10 +108,10 @@ class Reader:
         return joined
 
     def _joins(self, words: list[Token], left: tuple[int, int], right_first: int) -> bool:
-        gap = words[left[1] + 1 : right_first]
         too_long = right_first - left[0] >= MAX_RUN
-        if too_long or not 1 <= len(gap) <= 3 or words[left[1]].possessive:
+        if too_long or not 1 < right_first - left[1] <= 4 or words[left[1]].possessive:
             return False
+        gap = words[left[1] + 1 : right_first]
         chain = words[left[1] : right_first + 1]
         if not all(adjacent(self._text, a, b) for a, b in pairwise(chain)):
             return False
@@ -175,7 +177,7 @@ class Reader:
         known_inside = opening.text in self._inside and opening.lower not in self._stop
         if not opens or known_inside or _is_acronym(opening.text):
             return first
-        known = opening.lower in self._stop or opening.text.casefold() in self._lower
+        known = opening.lower in self._stop or opening.lower in self._written
         if known and not (fold(opening.text) in self._firsts and last > first):
             return first + 1
         return first
@@ -290,7 +292,7 @@ class Reader:
         """Is this no name, but an abbreviation of something else, or a word in capitals?"""
         lower = word.lower.rstrip(".")
         known = lower in self._cues.not_names or fold(lower) in self._abbreviations
-        return known or lower in self._stop or lower in self._lower
+        return known or lower in self._stop or lower in self._written
 
     def _compound(self, word: Token) -> bool:
         """“Bundesverfassungsgericht”, “EU-Kommission”: a compound that names an organisation."""
@@ -313,15 +315,14 @@ class Reader:
         return word.capital and word.lower in self._cues.organisations
 
     def _organisation(self, words: list[Token], first: int, last: int) -> bool:
+        if first == last:
+            return not self._nouns_capital and self._is_organisation_word(words[first])
         core = words[first : last + 1]
-        if len(core) > 1 and fold(core[0].text) in self._organisations:
+        if fold(core[0].text) in self._organisations:
             return True
-        if self._nouns_capital:
-            return len(core) > 1 and any(
-                self._is_organisation_word(w) or w.lower.endswith(self._cues.organisation_endings)
-                for w in core
-            )
-        return any(self._is_organisation_word(word) for word in core)
+        if self._nouns_capital and any(w.lower.endswith(self._cues.organisation_endings) for w in core):
+            return True
+        return any(map(self._is_organisation_word, core))
 
     def _person(self, words: list[Token], first: int, last: int, titled: bool) -> bool:
         core = [w for w in words[first : last + 1] if w.capital]

@@ -10,8 +10,8 @@ from jobs.enrich.sentences import Sentence
 
 # Elisions are words of their own (l’Iran, d’Alep), and so are hyphens’ and apostrophes’ parts not.
 _TOKEN = re.compile(
-    r"(?:U\.S\.A?|U\.K\.|U\.N\.|EE\.\s?UU)\.?|(?:[LDJNSMCTldjnsmct]|[Qq]u|[Dd]ell|[Dd]all|[Nn]ell|[Ss]ull|[Aa]ll)[’'](?=[^\W\d_])"
-    r"|[^\W_]+(?:[’'.&-][^\W_]+)*"
+    r"((?:U\.S\.A?|U\.K\.|U\.N\.|EE\.\s?UU)\.?|(?:[LDJNSMCTldjnsmct]|[Qq]u|[Dd]ell|[Dd]all|[Nn]ell|[Ss]ull|[Aa]ll)[’'](?=[^\W\d_])"
+    r"|[^\W_]+(?:[’'.&-][^\W_]+)*)"
 )
 _POSSESSIVE = frozenset({"’s", "'s"})
 MAX_RUN = 12
@@ -39,16 +39,22 @@ class Token(NamedTuple):
 def tokens(sentence: Sentence, *, split_elisions: bool) -> list[Token]:
     """The words of a sentence."""
     found: list[Token] = []
-    for match in _TOKEN.finditer(sentence.text):
-        word = match[0]
+    end = sentence.start
+    pieces = iter(_TOKEN.split(sentence.text))  # gap, word, gap, …: cheaper than matches
+    for between, word in zip(pieces, pieces, strict=False):
+        start = end + len(between)
+        end = start + len(word)
         if split_elisions and word[-1] in "’'":
             continue
-        possessive = not split_elisions and word[-2:] in _POSSESSIVE
+        possessive = word[-1] == "s" and word[-2:] in _POSSESSIVE and not split_elisions
         bare = word[:-2] if possessive else word
-        start, end = sentence.start + match.start(), sentence.start + match.end()
-        capital = bare[:1].isupper() or (bare[:1] in "ai" and bool(_ARABIC_ARTICLE.match(bare)))
-        found.append(Token(bare, bare.casefold(), start, end, capital, not found, possessive))
+        capital = bare[0].isupper() or ("-" in bare and _ARABIC_ARTICLE.match(bare) is not None)
+        found.append(_token(Token, (bare, bare.casefold(), start, end, capital, not found, possessive)))
     return found
+
+
+_token = tuple.__new__
+"""Without the function in between that a named tuple's own has."""
 
 
 def adjacent(text: str, left: Token, right: Token) -> bool:
@@ -59,10 +65,9 @@ def adjacent(text: str, left: Token, right: Token) -> bool:
 
 def runs(text: str, words: list[Token]) -> Iterator[tuple[int, int]]:
     """First and last (inclusive) index of each run of capitalised words side by side."""
-    at = 0
-    while at < len(words):
-        if not words[at].capital:
-            at += 1
+    after = 0
+    for at in [at for at, word in enumerate(words) if word.capital]:
+        if at < after:
             continue
         last = at
         while (
@@ -73,4 +78,4 @@ def runs(text: str, words: list[Token]) -> Iterator[tuple[int, int]]:
         ):
             last += 1
         yield at, last
-        at = last + 1
+        after = last + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 # A mark, what closes after it, then white space and what a sentence can begin with; CJK marks need no space.
 _END = re.compile(r"[.!?…؟۔।]+(?:[\"”’»“)\]]|\s»)*(?=\s+[\"“„«»‚‘'(\[¿¡–—-]*[^\W_])|[。！？]+[」』”）]*")
 _LAST_WORD = re.compile(r"([^\W\d_][\w.’'-]*|\d+)\.$")
+_FOLLOWING = re.compile(r"[ \t\"“„«»‚‘'(\[¿¡–—-]*([^ \t\"“„«»‚‘'(\[¿¡–—-])")
 _ABBREVIATED = """
 mr mrs ms dr prof st sr jr gen col lt sgt capt maj gov sen rep rev hon pres vs no nos inc ltd corp co
     bros     jan feb mar apr jun jul aug sep sept oct nov dec approx est dept fig al
@@ -49,7 +50,7 @@ def sentences(text: str, language: str | None) -> tuple[Sentence, ...]:
 def _of_line(line: str, at: int, paragraph: int, language: str | None) -> list[Sentence]:
     found, start = [], 0
     for match in _END.finditer(line):
-        if not _goes_on(line[start : match.end()], line[match.end() :], language):
+        if not _goes_on(line, match.end(), start, language):
             found.append(_sentence(line, start, match.end(), at, paragraph))
             start = match.end()
     if line[start:].strip():
@@ -63,12 +64,12 @@ def _sentence(line: str, start: int, end: int, at: int, paragraph: int) -> Sente
     return Sentence(raw.strip(), at + begin, paragraph)
 
 
-def _goes_on(before: str, after: str, language: str | None) -> bool:
-    """Is the full stop between these none that ends a sentence?"""
-    following = after.lstrip(" \t\"“„«»‚‘'([¿¡–—-")[:1]
-    if following.islower():
+def _goes_on(line: str, end: int, start: int, language: str | None) -> bool:
+    """Is the full stop before `end` none that ends the sentence from `start`?"""
+    following = _FOLLOWING.match(line, end)
+    if following and following[1].islower():
         return True
-    word = _LAST_WORD.search(before[-24:])
+    word = _LAST_WORD.search(line[max(start, end - 24) : end]) if line[end - 1] == "." else None
     if not word:
         return False
     last = word[1]

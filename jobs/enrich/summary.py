@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain
 from math import log
 
 from jobs.enrich.enricher import Enricher, Findings, Subject
@@ -68,22 +69,26 @@ def best(sentences: tuple[Sentence, ...], headline: str | None, language: str | 
 
 def _scores(usable: list[Sentence], headline: str | None, language: str | None) -> dict[Sentence, float]:
     stop = stopwords(language)
-    words = [{w for w in map(str.casefold, _WORD.findall(s.text)) if w not in stop} for s in usable]
-    often = Counter(w for one in words for w in one)
-    title = {w for w in map(str.casefold, _WORD.findall(headline or "")) if w not in stop}
+    words = [_words(s.text) - stop for s in usable]
+    often = Counter(chain.from_iterable(words))
+    title = _words(headline or "") - stop
     scores = {}
     for place, (sentence, own) in enumerate(zip(usable, words, strict=True)):
-        central = sum(often[w] - 1 for w in own) / (log(len(own) + 2) * 4)
+        central = (sum(map(often.__getitem__, own)) - len(own)) / (log(len(own) + 2) * 4)
         score = central / (len(usable) or 1) + HEADLINE_WEIGHT * len(own & title) / (len(title) or 1)
         score += 1 / (1 + LEAD * place)
         scores[sentence] = score * _weight(sentence, place)
     return scores
 
 
+def _words(text: str) -> set[str]:
+    return set(map(str.casefold, _WORD.findall(text)))
+
+
 def _weight(sentence: Sentence, place: int) -> float:
     first = _WORD.search(sentence.text)
     leans = place > 0 and first is not None and first[0].casefold() in _LEANS
-    spoken = sum(sentence.text.count(q) for q in _QUOTES) >= 2 and sentence.text[0] in _QUOTES
+    spoken = sentence.text[0] in _QUOTES and sum(map(sentence.text.count, _QUOTES)) >= 2
     return (0.5 if leans else 1.0) * (QUOTED if spoken else 1.0)
 
 

@@ -83,14 +83,14 @@ def _scores(subject: Subject) -> dict[str, float]:
         return scores
     lexicon = _lexicon(language)
     speaking: Counter[str] = Counter()
-    said = Counter(_stems(subject.text[:LOOKED_AT], language))
-    title = set(_stems(subject.draft.headline or "", language))
+    said = _said(subject.text[:LOOKED_AT], language)
+    title = _said(subject.draft.headline or "", language)
     for word, count in said.items():
-        for topic, weight in lexicon.get(word, ()):
+        for topic, weight in lexicon[word]:
             scores[topic] += weight * (1 + log(count)) * (HEADLINE if word in title else 1.0)
             speaking[topic] += 1
-    for word in title - set(said):
-        for topic, weight in lexicon.get(word, ()):
+    for word in title.keys() - said.keys():
+        for topic, weight in lexicon[word]:
             scores[topic] += weight * HEADLINE / 2
             speaking[topic] += 1
     for topic, count in speaking.items():
@@ -101,16 +101,27 @@ def _scores(subject: Subject) -> dict[str, float]:
     return scores
 
 
-def _stems(text: str, language: str) -> list[str]:
-    return [_stem(word, language) for word in _WORD.findall(text)]
+def _said(text: str, language: str) -> dict[str, int]:
+    """Stems of the lexicon → how often the text has them, in the order in which they come."""
+    found: dict[str, int] = {}
+    for word, count in Counter(_WORD.findall(text)).items():
+        if known := _in_lexicon(word, language):
+            found[known] = found.get(known, 0) + count
+    return found
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=32_768)
+def _in_lexicon(word: str, language: str) -> str | None:
+    """The word's stem, if the lexicon has it."""
+    stemmed = _stem(word, language)
+    return stemmed if stemmed in _lexicon(language) else None
+
+
 def _stem(word: str, language: str) -> str:
     return fold(stem(word.casefold(), language))
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=16_384)
 def is_topical(stemmed: str, language: str | None) -> bool:
     """Is this stem one that hardly any text uses but on its topic?"""
     topics = _lexicon(language).get(fold(stemmed), ()) if language in LANGUAGES else ()

@@ -175,12 +175,13 @@ class TownChoice:
         return [mention]
 
     def _place(
-        self, name: str, group: list[Mention], towns: list[Town], spoken_of: dict[str, float]
+        self, name: str, group: list[Mention], towns: tuple[Town, ...], spoken_of: dict[str, float]
     ) -> Place | None:
-        texts = Counter(m.text for m in group)
-        text = texts.most_common(1)[0][0]
-        big = bool(towns) and towns[0].population > BIG / 2
         region = regions().get(name)
+        if not towns and not region:
+            return None
+        text = Counter(m.text for m in group).most_common(1)[0][0]
+        big = bool(towns) and towns[0].population > BIG / 2
         if region and not big and self._means_region(group):
             return Place(text, "region", region, None, group)
         if not towns or not text[0].isupper() or name in self._cues.things:

@@ -23,6 +23,8 @@ _INLINE = frozenset((
 ))
 # fmt: on
 _BOLD = ("b", "strong")
+_CHANGING = frozenset(("a", "li", "tr", *_BOLD))
+"""What else than a block changes what a text stands in."""
 _CELLS = ("td", "th")
 MAX_COMPARED_CHARS = 50_000
 """Of one block, whose words are compared."""
@@ -69,13 +71,10 @@ def blocks(tree: Any) -> list[Block]:
     return reader.found
 
 
-@dataclass(slots=True)
-class _Open:
-    """An element being read."""
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a piece of text stands in."""
 
-    element: Any
-    tag: str
-    children: Iterator[Any]
     block: Any
     item: Any
     row: Any
@@ -89,49 +88,51 @@ class _Reader:
     def __init__(self) -> None:
         self.found: list[Block] = []
         self._texts: list[str] = []
-        self._at: _Open | None = None
+        self._at: _Around | None = None
         self._link_chars = self._bold_chars = 0
 
     def read(self, root: Any) -> None:
-        stack = [self._entered(root, root.tag, _Open(root, root.tag, iter(()), root, None, None, False, False))]
+        inside = self._entered(root, root.tag, _Around(root, None, None, False, False))
+        stack = [(root, root.tag, inside, iter(root))]
         while stack:
-            top = stack[-1]
-            child = next(top.children, None)
-            if child is None:
-                stack.pop()
-                self._left(top, stack[-1] if stack else None)
-            elif (tag := child.tag) in _UNSEEN or not isinstance(tag, str) or _is_control(tag, child):
-                self._add(child.tail, top)
+            element, tag, inside, children = stack[-1]
+            for child in children:
+                name = child.tag
+                if name in _UNSEEN or not isinstance(name, str) or _is_control(name, child):
+                    self._add(child.tail, inside)
+                    continue
+                within = self._entered(child, name, inside)
+                if len(child):
+                    stack.append((child, name, within, iter(child)))
+                    break
+                self._left(child, name, inside)
             else:
-                stack.append(self._entered(child, tag, top))
+                stack.pop()
+                if stack:
+                    self._left(element, tag, stack[-1][2])
+        self._end()
 
-    def _entered(self, element: Any, tag: str, outer: _Open) -> _Open:
-        block = outer.block
+    def _entered(self, element: Any, tag: str, outer: _Around) -> _Around:
+        is_inline = tag in _INLINE
         if outer.row is not None:
             self._border_in_row(tag)
-        elif tag not in _INLINE:
+        elif not is_inline or tag == "br":
             self._end()
-            block = element
-        elif tag == "br":
-            self._end()
-        inner = _Open(
-            element,
-            tag,
-            iter(element),
-            block,
-            element if tag == "li" else outer.item,
-            element if tag == "tr" and _is_row(element) else outer.row,
-            outer.linked or tag == "a",
-            outer.bold or tag in _BOLD,
-        )
-        self._add(element.text, inner)
-        return inner
+        if tag in _CHANGING or not (is_inline or outer.row is not None):
+            outer = _Around(
+                outer.block if is_inline or outer.row is not None else element,
+                element if tag == "li" else outer.item,
+                element if tag == "tr" and _is_row(element) else outer.row,
+                outer.linked or tag == "a",
+                outer.bold or tag in _BOLD,
+            )
+        self._add(element.text, outer)
+        return outer
 
-    def _left(self, inner: _Open, outer: _Open | None) -> None:
-        if (outer is None or outer.row is None) and inner.tag not in _INLINE:
+    def _left(self, element: Any, tag: str, outer: _Around) -> None:
+        if outer.row is None and tag not in _INLINE:
             self._end()
-        if outer is not None:
-            self._add(inner.element.tail, outer)
+        self._add(element.tail, outer)
 
     def _border_in_row(self, tag: str) -> None:
         if self._at is not None:
@@ -140,7 +141,7 @@ class _Reader:
             elif tag not in _INLINE or tag == "br":
                 self._texts.append(" ")
 
-    def _add(self, text: str | None, at: _Open) -> None:
+    def _add(self, text: str | None, at: _Around) -> None:
         if not text:
             return
         if self._at is None:

@@ -46,6 +46,7 @@ _AT_START = re.compile(
     r"|advertisement|lire|mehr|foto|bild|quelle|lesen)",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"[0-9]")
 NEAR = (-2, -1, 1, 2)
 
 
@@ -85,10 +86,10 @@ def _form(block: Block) -> list[float]:
         block.bold_chars / chars,
         bool(_SENTENCE_END.search(text[-8:])),
         text.count(",") / count,
-        sum(map(str.isdigit, text[:200])) / min(200, chars),
+        _digits(text[:200]) / min(200, chars),
         text.isupper(),
         text[0].islower(),
-        sum(w[0].isupper() for w in words) / count,
+        sum(map(str.isupper, [word[0] for word in words])) / count,
         text.count(". ") + text.count("。"),
         "@" in text,
         "|" in text,
@@ -100,6 +101,10 @@ def _form(block: Block) -> list[float]:
         any(quote in text for quote in '"“„«'),
         *_IS_TAG.get(tag, _NO_TAG),
     ]
+
+
+def _digits(text: str) -> int:
+    return len(_DIGIT.findall(text)) if text.isascii() else sum(map(str.isdigit, text))
 
 
 _NO_TAG = (0,) * len(TAGS)
@@ -157,7 +162,6 @@ class _Page:
         self.h1 = next((i for i, b in enumerate(blocks) if _in_h1(b.element)), None)
         self.repeated = Counter(block.text for block in blocks)
         self.before = self._words_before()
-        self._names: dict[str, int] = {}
         self._inside: dict[Any, int] = {}
         self._lines: dict[Any, Line] = {}
         self._shares()
@@ -208,9 +212,8 @@ class _Page:
         if element not in self._inside:
             parent = element.getparent()
             around = 0 if parent is None else self.inside(parent)
-            self._inside[element] = around | sum(
-                1 << n for n, core in enumerate(self.cores) if core is element
-            )
+            own = (1 << n for n, core in enumerate(self.cores) if core is element)
+            self._inside[element] = around | (sum(own) if element in self.cores else 0)
         return self._inside[element]
 
     def line(self, element: Any) -> Line:
@@ -218,7 +221,7 @@ class _Page:
         if element not in self._lines:
             parent = element.getparent()
             above = self.line(parent) if parent is not None else _TOP
-            named = 0 if element.tag in ("body", "html") else hints(element, self._names)
+            named = 0 if element.tag in ("body", "html") else hints(element)
             bit = _AROUND_BITS.get(element.tag, 0)
             self._lines[element] = Line(above.around | bit, above.depth + 1, (named, *above.named[:5]))
         return self._lines[element]
@@ -265,9 +268,10 @@ class _Page:
         return row
 
     def _like_title(self, block: Block) -> float:
-        words = {word.casefold() for word in block.words[:40]}
-        both = words | self.evidence.title_words
-        return len(words & self.evidence.title_words) / len(both)
+        words = set(" ".join(block.words[:40]).casefold().split())
+        title = self.evidence.title_words
+        both = len(words & title)
+        return both / (len(words) + len(title) - both)
 
     def _share_without(self, key: Any, i: int) -> tuple[float, float]:
         """Of the other blocks there: supported among their words, and among the page's supported words."""

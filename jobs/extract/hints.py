@@ -6,6 +6,7 @@ Words of English and of HTML's own habits, none of a single site. They are evide
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 _WORDS = {
@@ -33,20 +34,17 @@ _AD = re.compile(r"(?<![a-z])ads?(?![a-z])")
 MAX_NAMES_CHARS = 300
 
 
-def hints(element: Any, known: dict[str, int]) -> int:
-    """Bits, one for each of `HINTS`; `known` keeps what names of this page were found to say."""
-    names = f"{element.get('class') or ''} {element.get('id') or ''}"
-    bits = 0
-    if names != " ":
-        if names not in known:
-            known[names] = _named(names[:MAX_NAMES_CHARS].lower())
-        bits = known[names]
+def hints(element: Any) -> int:
+    """Bits, one for each of `HINTS`."""
+    bits = _named(f"{element.get('class') or ''} {element.get('id') or ''}"[:MAX_NAMES_CHARS])
     if element.get("hidden") is not None or "display:none" in (element.get("style") or "").replace(" ", ""):
         bits |= _UNSEEN
     return bits
 
 
+@lru_cache(maxsize=4096)  # names come again on a page, and on the pages of its site
 def _named(names: str) -> int:
+    names = names.lower()
     bits = _ADVERT if _AD.search(names) else 0
     joined = names.replace("-", "").replace("_", "")
     for word, bit in _BITS:  # a search for each is many times faster than one regex of them all

@@ -75,8 +75,10 @@ def _is_error(page: Parsed, word_count: int) -> bool:
 
 
 def _form(page: Parsed, word_count: int, body: bytes) -> Reason | None:
+    if word_count > TEASERS_WORDS or len(body) > FORM_BYTES:
+        return None
     consents, logs_in = page.tree.xpath(_CONSENT_FORM), page.tree.xpath(_LOGIN_FORM)
-    if not (consents or logs_in) or word_count > TEASERS_WORDS or len(body) > FORM_BYTES:
+    if not (consents or logs_in):
         return None
     shown = visible_text(body.decode("utf-8", "replace"))
     if consents and is_consent(shown):

@@ -21,6 +21,11 @@ _JSON_LD = ".//script[@type='application/ld+json']"
 _ELEMENTS = lxml.etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement)
 """One class for all elements: lxml.html's own lookup asks Python each time anything touches an element."""
 MAX_META_CHARS = 4_000
+MAX_LICENSES = 5
+REPAIRED_CHARS = 4_096
+"""What is wrong with a doctype or the root's tag shows in the beginning."""
+_CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r")
+_TOO_DEEP = lxml.etree.XPath(f"boolean({'*/' * MAX_DEPTH}*)")
 MAX_SCOPES = 20
 """Headings whose ancestors are asked; a page with more does not mean headlines by them."""
 
@@ -73,8 +78,9 @@ class Parsed:
 
 def evidence_of(page: Parsed) -> Evidence:
     """What the page says of itself, for those who read more out of it."""
-    links = page.tree.xpath("(//*[(self::link or self::a) and contains(@rel, 'license')])[position() <= 5]")
-    urls = (page.absolute(e.get("href")) for e in links if "license" in e.get("rel").lower().split())
+    links = (e for e in page.tree.iter("a", "link") if "license" in (e.get("rel") or ""))
+    said = (e for e in islice(links, MAX_LICENSES) if "license" in e.get("rel").lower().split())
+    urls = (page.absolute(e.get("href")) for e in said)
     return Evidence(page.meta, page.ld.article, tuple(url for url in urls if url))
 
 
@@ -95,16 +101,23 @@ def _tree(text: str) -> Any:
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
     )
     parser.set_element_class_lookup(_ELEMENTS)
-    body = repair_faulty_html(text, text[:50].lower()).encode("utf-8", "replace")
     try:
-        tree = lxml.html.document_fromstring(body, parser=parser)
+        tree = lxml.html.document_fromstring(_repaired(text), parser=parser)
     except lxml.etree.ParserError:  # nothing but white space or comments
         return lxml.html.document_fromstring(b"<html><body></body></html>")
     # Over 2,048 even the huge parser stops, and what came of the page has no element that is too deep.
     given_up = any("Excessive depth" in error.message for error in parser.error_log)
-    if given_up or tree.xpath(f"boolean(//*[count(ancestor::*) > {MAX_DEPTH}])"):
+    if given_up or _TOO_DEEP(tree):
         raise Permanent(Reason.TOO_COMPLEX, f"elements are nested more than {MAX_DEPTH:,} deep")
     return tree
+
+
+def _repaired(text: str) -> bytes:
+    """What the parser can read: without what no XML may hold, the beginning as trafilatura mends it."""
+    end = text.find("\n", REPAIRED_CHARS) + 1 or len(text)
+    beginning = repair_faulty_html(text[:end], text[:50].lower())
+    rest = text[end:].replace("\ufffe", "").replace("\uffff", "")
+    return (beginning + rest).encode("utf-8", "replace").translate(None, _CONTROL)
 
 
 def _base(tree: Any, url: str | None) -> str | None:

@@ -21,9 +21,6 @@ from jobs.extract.text import ArticleText, article_text
 from jobs.urls import domain
 from jobs.words import count_words
 
-LANGUAGE_CHARS = 1_500
-"""The beginning of a text tells its language; the rest would cost twice the time."""
-
 
 def extract(
     body: bytes,
@@ -131,7 +128,7 @@ def _draft(
     declared = _declared_language(page, entry)
     read = article_text(page, url, found["headline"][1] if "headline" in found else None, feed_text(entry))
     text = read.text
-    identified = language.identified(text[:LANGUAGE_CHARS])
+    identified = language.identified(text, declared[1] if declared else None)
     if "agency" not in found and (credited := agency.credited_in(text)):
         found["agency"] = ("text", credited)
     if spoken := ("text", identified) if identified else declared:

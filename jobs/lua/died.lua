@@ -6,7 +6,7 @@ local link = place(id)
 if not current(id, link, ARGV[2]) or link.state ~= 'running' then return 'overtaken' end
 note(id, ARGV[5])
 if redis.call('HINCRBY', K.link(id), cause, 1) >= tonumber(ARGV[4]) then return 'enough' end
-did(link.stage, cause == 'kills' and 'killed' or 'died')
+did(link, cause == 'kills' and 'killed' or 'died')
 leave(id, link)
 enter_ready(id, link)
 return 'again'

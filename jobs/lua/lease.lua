@@ -29,7 +29,7 @@ for _, stage in ipairs({'fetch', 'article'}) do
       elseif link.state == 'running' and tonumber(link.tries or 0) >= max_tries then
         hopeless[#hopeless + 1] = {id, link.n, 'lost'}
       else
-        did(stage, 'lost')
+        did(link, 'lost')
         note(id, 'lease of attempt ' .. link.n .. ' ran out while ' .. link.state)
         -- A job that never began was lost on the way to it: that is not the link's doing.
         if link.state == 'leased' then redis.call('HINCRBY', K.link(id), 'tries', -1) end
@@ -136,7 +136,7 @@ local function recheck(id)
   end
   -- One that is on its way is being looked at just now.
   if link.state ~= 'closed' or link.withdrawn then return end
-  link.stage, link.host, link.fresh = 'fetch', host, int(math.floor(tonumber(link.seen or 0) / 1000))
+  link.feed, link.stage, link.host, link.fresh = link.feed or '', 'fetch', host, int(math.floor(tonumber(link.seen or 0) / 1000))
   redis.call('HDEL', K.link(id), 'home')
   open(id, link, {'stage', 'fetch', 'host', host, 'fresh', link.fresh, 'redo', RECHECK})
   note(id, 're-check: did the site change it?')

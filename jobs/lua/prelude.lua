@@ -95,10 +95,15 @@ end
 
 -- For the metrics: jobs/counts.py names the fields and reads them.
 local function count(field, by) redis.call('HINCRBY', K.counts, field, by or 1) end
-local function did(stage, outcome) count('did ' .. stage .. ' ' .. outcome) end
 -- What the caller counts with its outcome: field, number, field, number … from an argument on.
 local function count_from(first)
   for i = first, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
+end
+-- An attempt ended, for the first time: a script that was sent twice counts once.
+local function did(link, outcome, first)
+  if not link.stage or (link.state ~= 'leased' and link.state ~= 'running') then return end
+  count('did ' .. link.stage .. ' ' .. outcome)
+  if first then count_from(first) end
 end
 
 local function tally(name, by) redis.call('HINCRBY', K.totals, name, by or 1) end
@@ -280,7 +285,7 @@ end
 local WORKING = {'next', 'hops', 'tries', 'deaths', 'kills', 'job', 'fresh', 'opened', 'redo'}
 
 local function close(id, link, outcome, reason, detail, keep_ms)
-  if link.stage and (link.state == 'leased' or link.state == 'running') then did(link.stage, outcome) end
+  did(link, outcome)
   leave(id, link)
   redis.call('ZREM', K.open, id)
   if redis.call('HGET', K.link(id), 'redo') == RECHECK then

@@ -5,7 +5,7 @@ local id = ARGV[1]
 local link = place(id)
 if not current(id, link, ARGV[2]) then return 0 end
 if link.state ~= 'leased' and link.state ~= 'running' then return 0 end
-did(link.stage, 'released')
+did(link, 'released')
 leave(id, link)
 redis.call('HINCRBY', K.link(id), 'tries', -1)
 note(id, ARGV[3])

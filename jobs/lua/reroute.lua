@@ -5,7 +5,7 @@ local id = ARGV[1]
 local link = place(id)
 if not current(id, link, ARGV[2]) then return 0 end
 redis.call('HSETNX', K.link(id), 'home', link.host)
-did(link.stage, 'moved')
+did(link, 'moved')
 leave(id, link)
 link.host, link.stage = ARGV[4], 'fetch'
 redis.call('HSET', K.link(id), 'next', ARGV[3], 'host', ARGV[4], 'stage', 'fetch')

@@ -1,13 +1,12 @@
 -- The fetch job has the page: keep it, and let the article stage have the link, in one step.
--- ARGV: id, attempt, page, keep_pages_ms, final url, note, what to count (count_from)
+-- ARGV: id, attempt, page, keep_pages_ms, final url, note, what to count (did)
 -- The feed's evidence is kept with the page (jobs/page.py), so the link needs it no longer.
 -- Returns 1, or 0 when the attempt was overtaken.
 local id = ARGV[1]
 local link = place(id)
 if not current(id, link, ARGV[2]) then return 0 end
 redis.call('SET', K.page(id), ARGV[3], 'PX', ARGV[4])
-did(link.stage, 'stored')
-count_from(7)
+did(link, 'stored', 7)
 leave(id, link)
 link.stage = 'article'
 -- Validators are of one URL.

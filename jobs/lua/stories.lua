@@ -1,17 +1,18 @@
 -- Which story an article belongs to: finds it by what it shares with open stories, or opens one; joins, and merges
 -- stories that turn out to be one. jobs/stories says what the features are, docs/stories.md how it decides.
 -- ARGV: id, id of the final URL, the article that it repeats ('' for none), when it was published (ms), ms without news
---       after which a story closes, ms to keep what is known of one, language, words, names, the article in short
---       (JSON), its source's domain, time of an event (RFC 3339), `source` of events, then for each thing that it
---       names: feature, JSON of it
+--       after which a story closes, ms to keep what is known of one, language ('?' for those that we know no words of),
+--       words, names, the article in short (JSON), its source's domain, time of an event (RFC 3339), `source` of
+--       events, the language's code ('' for none), then for each thing that it names: feature, JSON of it
 -- Returns {story, articles in it}, or {} for an article that belongs to none.
 local id, final, original, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local window, keep_ms, language = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local item, domain, time, source = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-local FIRST_LABEL = 14
+local code, FIRST_LABEL = ARGV[14], 15
 
 local SAME, CROSS = 0.33, 0.30  -- what is alike enough: docs/stories.md has how these were found
 local FITS_BOTH, ONE = 1.15, 0.85  -- and to merge two stories: how well the article fits the other, how alike they are
+local LEAST_TEXT = 0.15  -- words of one language that must be alike, whatever the names say
 local TEXT = 0.65  -- what words count beside names, where a story has both
 local LATER = 0.8  -- how much more alike is asked of what comes at the end of the window
 local RARE, LEAST_SHARED = 2.5, 2  -- names that two languages must share, and how rare these must be
@@ -20,7 +21,7 @@ local MOST_OF_STORY, HEAVY = 48, 8  -- features of a story; articles that one mo
 local SHARDS, MOST_REFS, CANDIDATES = 4096, 8, 12
 local PRIOR, MOST_DOCS = 200, 32768
 local MOST_ARTICLES, MOST_SOURCES, MOST_LABELS, MOST_MERGED, MOST_LISTED = 50, 30, 12, 20, 500
-local FEATURE, ID, REF, RARITY_DAYS = 6, 16, 8, 30
+local REF, RARITY_DAYS = 8, 30
 
 local function ref_of(story) return string.sub(story, 1, REF) end
 
@@ -48,35 +49,6 @@ if not owner and final ~= id and ((select(2, recall(final)) or 0) > 0 or withdra
 -- How rare each word is: 16-bit counters by language, of which several words may share one. The last counts articles.
 local DOCS = 65536
 
-local function halve(key)
-  local raw, halves = redis.call('GET', key), {}
-  for place = 1, #raw - 1, 2 do
-    local high, low = string.byte(raw, place, place + 1)
-    local half = math.floor((high * 256 + low) / 2)
-    halves[#halves + 1] = string.char(math.floor(half / 256), half % 256)
-  end
-  redis.call('SET', key, table.concat(halves))
-end
-
-local function normalised(vector)
-  local sum = 0
-  for _, one in ipairs(vector) do sum = sum + one[2] * one[2] end
-  local length = math.sqrt(sum)
-  if length > 0 then
-    for _, one in ipairs(vector) do one[2] = one[2] / length end
-  end
-  return vector
-end
-
-local function best(vector, most)
-  table.sort(vector, function(a, b)
-    if a[2] ~= b[2] then return a[2] > b[2] end
-    return a[1] < b[1]
-  end)
-  for place = #vector, most + 1, -1 do vector[place] = nil end
-  return normalised(vector)
-end
-
 -- What is sent (features with a byte of weight) as a vector of length 1: {feature, weight, how rare}, heaviest first.
 local function weighed(packed, key, most)
   local args, vector = {key, 'OVERFLOW', 'SAT', 'INCRBY', 'u16', '#' .. DOCS, 1}, {}
@@ -95,31 +67,6 @@ local function weighed(packed, key, most)
   if counts[1] >= MOST_DOCS then halve(key) end
   redis.call('PEXPIRE', key, RARITY_DAYS * DAY_MS)
   return best(vector, most), rarity
-end
-
-local function packed_of(vector)
-  local parts = {}
-  for _, one in ipairs(vector) do
-    local weight = math.min(65535, math.max(0, math.floor(one[2] * 65535 + 0.5)))
-    parts[#parts + 1] = one[1] .. string.char(math.floor(weight / 256), weight % 256)
-  end
-  return table.concat(parts)
-end
-
-local function each(packed)
-  local place = 1 - FEATURE - 2
-  return function()
-    place = place + FEATURE + 2
-    if place > #packed then return nil end
-    local high, low = string.byte(packed, place + FEATURE, place + FEATURE + 1)
-    return string.sub(packed, place, place + FEATURE - 1), (high * 256 + low) / 65535
-  end
-end
-
-local function weights_of(vector)
-  local weights = {}
-  for _, one in ipairs(vector) do weights[one[1]] = one[2] end
-  return weights
 end
 
 -- Cosine of two vectors, and how many of what they share is rare.
@@ -183,7 +130,8 @@ local function fit(gist)
   local same, other = 0, 0
   local by_names, shared = alike(my_names, gist.names, rarity)
   if gist.terms then
-    same = (TEXT * alike(my_terms, gist.terms) + (1 - TEXT) * by_names) / SAME
+    local text = alike(my_terms, gist.terms)
+    if text >= LEAST_TEXT then same = (TEXT * text + (1 - TEXT) * by_names) / SAME end
   elseif shared >= LEAST_SHARED then
     other = by_names / CROSS
   end
@@ -214,22 +162,6 @@ local function candidates()
   return found
 end
 
--- A story's vector and one more, weighed by the articles behind each.
-local function together(packed, by, other, other_by)
-  local sum = {}
-  for feature, weight in each(packed or '') do sum[feature] = by * weight end
-  for feature, weight in pairs(other) do sum[feature] = (sum[feature] or 0) + other_by * weight end
-  local vector = {}
-  for feature, weight in pairs(sum) do vector[#vector + 1] = {feature, weight} end
-  return packed_of(best(vector, MOST_OF_STORY))
-end
-
-local function fields_of(key)
-  local raw, fields = redis.call('HGETALL', key), {}
-  for place = 1, #raw, 2 do fields[raw[place]] = raw[place + 1] end
-  return fields
-end
-
 local function post(vector, story)
   local ref = ref_of(story)
   for _, one in ipairs(vector) do
@@ -251,26 +183,14 @@ local function learn_from_article(story)
   if #terms > 0 then parts[2] = {VECTOR, my_terms} end
   for _, part in ipairs(parts) do
     local count = tonumber(gist['n ' .. part[1]] or 0)
-    redis.call('HSET', key, part[1], together(gist[part[1]], math.min(count, HEAVY), part[2], 1), 'n ' .. part[1],
-               count + 1)
+    local sum = together(gist[part[1]], math.min(count, HEAVY), part[2], 1, MOST_OF_STORY)
+    redis.call('HSET', key, part[1], sum, 'n ' .. part[1], count + 1)
   end
   redis.call('HSET', key, 'id', story, 'opened', int(math.min(at, tonumber(gist.opened or at))), 'updated',
              int(math.max(at, tonumber(gist.updated or at))))
   redis.call('PEXPIRE', key, window)
   post(terms, story)
   post(names, story)
-end
-
--- Words in a row, each once.
-local function joined(words, more, most)
-  local seen, kept = {}, {}
-  for word in string.gmatch(words .. ' ' .. more, '%S+') do
-    if not seen[word] and #kept < most then
-      seen[word] = true
-      kept[#kept + 1] = word
-    end
-  end
-  return table.concat(kept, ' ')
 end
 
 -- Lines of what a story's articles name: how many do, feature, JSON.
@@ -283,7 +203,9 @@ local function more_labels(lines, add)
     end
     counts[feature] = (counts[feature] or 0) + count
   end
-  for count, feature, label in string.gmatch(lines, '(%d+) (%x+) ([^\n]+)\n') do take(tonumber(count), feature, label) end
+  for count, feature, label in string.gmatch(lines, '(%d+) (%x+) ([^\n]+)\n') do
+    take(tonumber(count), feature, label)
+  end
   add(take)
   local place = {}
   for rank, feature in ipairs(order) do place[feature] = rank end
@@ -315,7 +237,7 @@ local function note_article(story)
   redis.call('HSET', key, 'n', int(tonumber(facts.n or 0) + 1), 'newest', item, 'updated', time,
              'articles', joined(id, facts.articles or '', MOST_ARTICLES),
              'sources', joined(facts.sources or '', domain, MOST_SOURCES),
-             'languages', joined(facts.languages or '', language, MOST_SOURCES),
+             'languages', joined(facts.languages or '', code, MOST_SOURCES),
              'about', more_labels(facts.about or '', own_labels))
 end
 
@@ -326,8 +248,8 @@ local function merge(into, from)
       local by, other_by = tonumber(here['n ' .. name] or 0), tonumber(there['n ' .. name])
       local other = {}
       for feature, weight in each(packed) do other[feature] = weight end
-      redis.call('HSET', K.gist(ref_of(into)), name,
-                 together(here[name], math.min(by, HEAVY), other, math.min(other_by, HEAVY)), 'n ' .. name, by + other_by)
+      local sum = together(here[name], math.min(by, HEAVY), other, math.min(other_by, HEAVY), MOST_OF_STORY)
+      redis.call('HSET', K.gist(ref_of(into)), name, sum, 'n ' .. name, by + other_by)
     end
   end
   redis.call('HSET', K.gist(ref_of(into)), 'updated', int(math.max(tonumber(here.updated), tonumber(there.updated))))

@@ -29,7 +29,7 @@ class StoryArticle(_Frozen):
 
     id: ArticleId = Field(description="The article's id, as on the articles' stream.")
     headline: str | None = Field(description="Its headline, up to 300 characters.")
-    url: str | None = Field(description="The URL to open.")
+    url: str | None = Field(description="The URL to open; null where it is longer than 2,000 characters.")
     source: str | None = Field(description="The registrable domain it appeared on.")
     language: str | None = Field(description="ISO 639-1 code of its language.")
     first_seen: OurTime = Field(description="When a feed first showed us its link (RFC 3339, UTC).")

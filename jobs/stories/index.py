@@ -13,6 +13,7 @@ from typing import Any
 from redis import Redis
 
 from jobs.article import Article, Story, rfc3339
+from jobs.enrich.words import stopwords
 from jobs.event import source_uri
 from jobs.keys import Keys
 from jobs.scripts import Scripts
@@ -22,6 +23,8 @@ from jobs.urls import link_id
 
 WINDOW_DAYS = 3
 """A story without news for so long is closed."""
+OTHERS = "?"
+"""Stands for all languages whose words we know nothing of: they share counters, so that those are few."""
 _DAY_MS = 86_400_000
 _DATE_ONLY = 10
 
@@ -49,13 +52,14 @@ class Stories:
             published_ms(article),
             WINDOW_DAYS * _DAY_MS,
             self._keep_ms,
-            article.language or "?",
+            article.language if stopwords(article.language) else OTHERS,
             found.terms,
             found.names,
             in_short(article),
             article.source.domain or "",
             rfc3339(int(time.time() * 1000)),
             self._source,
+            article.language or "",
             *(part for label in labels(article) for part in label),
         )
         return Story(id=told[0].decode(), size=int(told[1])) if told else None

@@ -9,7 +9,8 @@ from jobs.enrich.folding import fold
 from jobs.event import encode
 from jobs.stories.features import feature
 
-MOST_HEADLINE = 300
+MOST_HEADLINE, MOST_URL, MOST_NAME = 300, 2000, 100
+"""Characters; a longer URL is left out, as half of one leads nowhere."""
 MOST_LABELS = 8
 """Names of one article that are told."""
 
@@ -19,7 +20,7 @@ def in_short(article: Article) -> str:
     fields: dict[str, Any] = {
         "id": article.id,
         "headline": article.headline[:MOST_HEADLINE] if article.headline else None,
-        "url": article.url,
+        "url": article.url if len(article.url or "") <= MOST_URL else None,
         "source": article.source.domain,
         "language": article.language,
         "first_seen": article.first_seen,
@@ -38,5 +39,5 @@ def labels(article: Article) -> list[tuple[bytes, str]]:
             name = f"g:{place.geoname_id}"
         elif place and place.kind == "country":
             name = f"c:{place.country}"
-        found.append((feature(name), encode({"text": entity.text, "type": entity.type})))
+        found.append((feature(name), encode({"text": entity.text[:MOST_NAME], "type": entity.type})))
     return found

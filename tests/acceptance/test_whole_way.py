@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,19 @@ def check_stream(one: System, schema: Draft202012Validator) -> None:
     assert totals["discovered"] == LINKS == sum(totals[outcome] for outcome in OUTCOMES)
 
 
+def check_log(one: System) -> None:
+    """Two lines an article at info, each with its link, job and feed; and hardly any others."""
+    said = [json.loads(line) for line in one.log.read_text().splitlines() if line.startswith("{")]
+    of_links = [line for line in said if "link" in line]
+    assert {(line["level"], line["event"]) for line in of_links} == {("info", "page"), ("info", "article")}
+    assert all(line["job"] and line["feed"] for line in of_links)
+    each = Counter((line["link"], line["event"]) for line in of_links)
+    assert len({link for link, _ in each}) == LINKS
+    assert set(each.values()) == {1}
+    others = [line["event"] for line in said if "link" not in line and line["level"] in ("debug", "info")]
+    assert len(others) < 10, others  # that processes began
+
+
 @pytest.mark.timeout(180)
 def test_every_link_ends_in_an_outcome(
     tmp_path: Path, zyte: DemoServer, event_schema: Draft202012Validator
@@ -45,6 +60,7 @@ def test_every_link_ends_in_an_outcome(
         add_feeds(one, zyte)
         one.settled(LINKS, 90)
         check_stream(one, event_schema)
+        check_log(one)
         pids = {pid for group in one.processes().values() for pid in group}
         assert len(pids) >= 6
         assert one.stop() == 0

@@ -111,7 +111,7 @@ def left_over(redis: Redis, keys: Keys) -> list[str]:
     found = Check(
         redis, keys, dead_job_maker(redis, keys), keep_ledger_days=90, keep_pages_days=3, keep_stream_days=7
     ).run()
-    singles = ("totals", "waiting", "turn", "time", "stream", "edge", "feeds", "wake")
+    singles = ("totals", "counts", "waiting", "turn", "time", "stream", "edge", "feeds", "wake")
     allowed = "|".join(re.escape(getattr(keys, name)) for name in singles)
     allowed += f"|{re.escape(keys.feed(''))}.*|{re.escape(keys.listed(''))}.*"
     # Names of workers go when RQ looks for those whose key has expired.

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from jobs.entry import Entry
 from jobs.keys import STAGES, Keys
+from jobs.ledger import Ledger
+from jobs.link import Found
+from jobs.urls import link_id
+from worker import health_here, health_redis
 from worker.config import Settings, load
 from worker.embedded import EmbeddedRedis
 from worker.feeds.registry import Registry, feed_id
 from worker.feeds.websub import Subscription
-from worker.health import Finding, examine, group_findings, hub_findings
+from worker.finding import Finding
+from worker.health import examine, group_findings, hub_findings
+from worker.health_redis import memory_findings, server_findings
+from worker.memory import Memory
 from worker.rqworker import PalmyraWorker
 from worker.stream import Group, trim
 
@@ -40,6 +53,20 @@ def settings(redis_server: EmbeddedRedis, keys: Keys) -> Settings:
     ).settings
 
 
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """Which names resolve; all others do not."""
+    known = {"one.test": True}
+
+    def getaddrinfo(host: str, port: int) -> list[str]:
+        if not known.get(host):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [host]
+
+    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+    return known
+
+
 @pytest.fixture
 def examined(configured: Redis, redis_server: EmbeddedRedis, keys: Keys) -> Examined:
     return Examined(configured, settings(redis_server, keys), keys)
@@ -55,6 +82,11 @@ class Examined:
         }
         for worker in self.workers.values():
             worker.register_birth()
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """A dispatcher's step."""
+        Ledger(self.redis, self.keys).lease(fetch_window=9, article_window=9, host_delay_s=0, max_pages=9)
 
     def findings(self) -> list[Finding]:
         return examine(self.settings, self.redis)
@@ -110,8 +142,147 @@ def test_a_full_redis_is_a_warning(examined: Examined) -> None:
     used = int(examined.redis.info("memory")["used_memory"])  # what was freed meanwhile is not counted
     examined.redis.config_set("maxmemory", str(int(used * 1.02)))
     finding = examined.only()
+    assert finding.level == "error"
+    assert "of its maxmemory: polling is stopped" in finding.what
+    used = int(examined.redis.info("memory")["used_memory"])
+    examined.redis.config_set("maxmemory", str(int(used / 0.83)))
+    finding = examined.only()
     assert finding.level == "warning"
-    assert "of its maxmemory" in finding.what
+    assert "oldest kept pages go" in finding.what
+    assert "maxmemory" in finding.mend
+
+
+def test_a_redis_without_limit_that_fills_its_machine_is_a_warning() -> None:
+    """Before the kernel kills it."""
+    assert memory_findings(Memory(40, 0, system_bytes=100)) == []
+    (finding,) = memory_findings(Memory(60, 0, system_bytes=100))
+    assert finding.level == "warning"
+    assert "60% of its machine's memory" in finding.what
+
+
+SOUND = {"redis_version": "6.2.14", "maxmemory_policy": "noeviction", "aof_enabled": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "level", "mend"),
+    [
+        ({}, None, ""),
+        ({"redis_version": "7.0.1"}, None, ""),
+        ({"redis_version": "6.0.16"}, "error", "upgrade"),
+        ({"redis_version": "5.0.1", "valkey_version": "8.0.0"}, None, ""),
+        ({"aof_last_write_status": "err"}, "error", "df -h"),
+        ({"aof_last_bgrewrite_status": "err"}, "warning", "BGREWRITEAOF"),
+    ],
+)
+def test_what_a_server_says_of_itself(told: dict[str, str], level: str | None, mend: str) -> None:
+    """Too old, or unable to write its file."""
+    found = server_findings(SOUND | told)
+    assert [one.level for one in found] == ([level] if level else [])
+    assert all(mend in one.mend for one in found)
+
+
+def test_a_clock_that_differs_is_a_warning(examined: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By more than some seconds, before or behind; and one of Redis's that stepped back."""
+    now = time.time
+    for ahead_s in (-60, 60):
+        with monkeypatch.context() as patched:
+            patched.setattr("time.time", lambda ahead=ahead_s: now() + ahead)
+            (finding,) = health_redis.look_at_clock(examined.settings, examined.redis)
+        assert (finding.level, finding.mend) == ("warning", "timedatectl set-ntp true, on both")
+        assert re.search(r"by (59|60) s", finding.what)
+    examined.redis.hincrby(examined.keys.time, "offset", 100_000)
+    examined.redis.hincrby(examined.keys.time, "last", 100_000)
+    assert "stepped back, by 100 s" in examined.only().what
+
+
+def test_nobody_who_dispatches_is_an_error(examined: Examined) -> None:
+    """Within half a minute: each step leaves its time. Where there is nothing to do, nobody is missed."""
+    keys, redis = examined.keys, examined.redis
+    redis.hset(keys.time, "last", int((time.time() - 90) * 1000))
+    assert examined.findings() == []
+    Registry(redis, keys).add(URL)
+    assert (examined.only().level, examined.only().mend) == ("error", "palmyra poll")
+    assert re.search(r"for (8|9)\d s", examined.only().what)
+    redis.delete(keys.time)
+    assert "yet" in examined.only().what
+    examined.dispatch()
+    assert examined.findings() == []
+
+
+def test_jobs_that_are_stuck_are_an_error(examined: Examined) -> None:
+    """Their leases ran out minutes ago; a dispatcher that runs takes them back, and it is well."""
+    ledger = Ledger(examined.redis, examined.keys, lease_s=0.001)
+    url = "https://one.test/1"
+    ledger.discover("feedaaaaaa", [Found(link_id(url), url, "one.test", 1000, Entry(url))])
+    ledger.lease(fetch_window=9, article_window=9, host_delay_s=0, max_pages=9)
+    assert examined.findings() == []
+    late = int((time.time() - 121) * 1000)
+    examined.redis.zadd(examined.keys.leases("fetch"), {link_id(url): late})
+    assert examined.only().level == "error"
+    assert "1 fetch jobs are stuck" in examined.only().what
+    examined.dispatch()
+    assert examined.findings() == []
+
+
+def test_no_dns_is_a_warning(examined: Examined, names: dict[str, bool]) -> None:
+    """When none of some feeds' names resolves: one that is gone is that feed's own trouble."""
+    registry = Registry(examined.redis, examined.keys)
+    for url in (URL, "https://two.test/feed", "https://three.test/feed", "http://127.0.0.1/feed"):
+        registry.add(url)
+    assert examined.findings() == []
+    names.clear()
+    finding = examined.only()
+    assert finding.level == "warning"
+    assert "one.test" in finding.what
+    assert "127.0.0.1" not in finding.what
+    assert examine(examined.settings, examined.redis, around=False) == [], "palmyra health waits for nobody"
+
+
+def test_a_resolver_that_does_not_answer_is_waited_for_for_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it counts as none."""
+    monkeypatch.setattr(health_here, "LOOK_UP_S", 0.1)
+    answers = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_: answers.wait(30))
+    began_s = time.monotonic()
+    assert health_here.dns_findings(["one.test"])
+    assert time.monotonic() - began_s < 10
+    answers.set()
+
+
+@pytest.mark.parametrize(("free_mib", "level"), [(4096, None), (1024, "warning"), (100, "error")])
+def test_a_disk_that_gets_full_is_told_of(free_mib: int, level: str | None, tmp_path: Path) -> None:
+    """Of the embedded Redis, whose files are here; with the directory, and before it is too late."""
+    found = health_here.disk_findings(free_mib * 2**20, tmp_path)
+    assert [one.level for one in found] == ([level] if level else [])
+    assert all(str(tmp_path) in one.what and "df -h" in one.mend for one in found)
+
+
+def test_the_disk_that_is_looked_at_is_that_of_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before there is one; with another Redis none is."""
+    looked: list[Any] = []
+    usage = shutil.disk_usage
+
+    def seen(path: Path) -> Any:
+        looked.append(path)
+        return usage(path)
+
+    monkeypatch.setattr("shutil.disk_usage", seen)
+    home = load({"PALMYRA_HOME": str(tmp_path / "not" / "yet")}).settings
+    health_here.look_at_disk(home, Redis())
+    elsewhere = load({"PALMYRA_REDIS_URL": "redis://redis.test"}).settings
+    assert health_here.look_at_disk(elsewhere, Redis()) == []
+    assert looked == [tmp_path]
+
+
+def test_a_model_that_is_not_there_is_a_warning(examined: Examined) -> None:
+    """Its language's articles would have no entities from it."""
+    examined.settings = examined.settings.model_copy(update={"spacy_models": [("en", "en_not_there")]})
+    finding = examined.only()
+    assert finding.level == "warning"
+    assert "en_not_there" in finding.what
+    assert "pip install" in finding.mend
 
 
 def test_a_user_with_few_rights_is_told_what_it_could_not_see(
@@ -131,7 +302,7 @@ def test_a_user_with_few_rights_is_told_what_it_could_not_see(
         told = [one for one in found if one.what.startswith("could not look at ")]
         assert {one.level for one in told} == {"warning"}
         named = [one.what.split(":")[0].removeprefix("could not look at ") for one in told]
-        assert named == (unseen or ["Redis itself", "the ledger", "the feeds"])
+        assert named == (unseen or ["Redis itself", "the ledger", "the feeds", "DNS"])
         assert any("overdue" in one.what for one in found) == bool(unseen)
     assert "users.acl" in told[0].mend
 

@@ -20,7 +20,9 @@ from jobs.link import Found
 from jobs.urls import link_id
 from tests.command import Palmyra
 from worker import memory
+from worker.collector import RedisCollector
 from worker.embedded import EmbeddedRedis
+from worker.feeds.registry import Registry
 from worker.memory import DROP_AT, RESUME_AT, STOP_AT, Keeper, Memory
 
 PAGE = 20_000
@@ -125,6 +127,27 @@ def test_it_says_so_when_polling_stops(redis: Redis, keys: Keys) -> None:
     (line,) = [one for one in logged if one["event"] == "polling_stopped"]
     assert (line["log_level"], line["share"]) == ("error", pytest.approx(0.95, abs=0.02))
     assert "maxmemory" in line["mend"]
+
+
+def test_metrics_tell_of_it(redis: Redis, keys: Keys) -> None:
+    """Whether polling stands still, and how many pages went."""
+    ballast(redis)
+    pages(redis, keys, 100)
+    collector = RedisCollector(redis, keys, Ledger(redis, keys), Registry(redis, keys))
+
+    def told() -> tuple[float, float]:
+        found = {metric.name: metric.samples[0].value for metric in collector.collect() if metric.samples}
+        return found["palmyra_polling_paused"], found["palmyra_pages_dropped"]
+
+    assert told() == (0, 0)
+    fill_to(redis, keys, 0.95)
+    keeper = Keeper(redis, keys)
+    keeper.look()
+    paused, dropped = told()
+    assert (paused, dropped) == (1, 100), "pages go first, which does not suffice here"
+    redis.config_set("maxmemory", 0)
+    keeper.look()
+    assert told() == (0, 100)
 
 
 def test_without_a_limit_nothing_happens(redis: Redis, keys: Keys) -> None:

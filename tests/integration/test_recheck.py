@@ -381,6 +381,42 @@ def test_only_what_is_news_is_looked_at_again(
     assert (world.redis.zscore(world.keys.rechecks, link) is not None) == planned
 
 
+def test_a_changed_entry_says_what_changed(world: LinkWorld, site: Story304) -> None:
+    """The feed told of it before the clock did: the same comparison, and the clock goes on."""
+    link = world.find()
+    world.work()
+    planned = due(world.ledger, link)
+    site.change(page_of(*SENTENCES, "The last well was closed."))
+    assert world.find(title="Wells, again") == link
+    assert world.work() == ["stored", "published"]
+    assert last(world)["data"]["change"]["added"] == ["The last well was closed."]
+    assert due(world.ledger, link) == planned
+    assert world.ledger.totals()["rechecks"] == 0
+
+
+def test_a_revision_remembers_where_the_one_before_is(world: LinkWorld, site: Story304) -> None:
+    """For the page that shows both."""
+    link = world.find()
+    world.work()
+    first = world.redis.hget(world.keys.link(link), "entry")
+    site.change(page_of(*SENTENCES[:8]))
+    look_again(world, link)
+    assert world.redis.hget(world.keys.link(link), "was") == first
+
+
+def test_the_way_tells_of_it(world: LinkWorld, site: Story304) -> None:
+    """Why it was opened, what changed, and when it is looked at next."""
+    link = world.find()
+    world.work()
+    site.change(page_of(headline="Caravans of the desert"))
+    look_again(world, link)
+    story = world.story(link)
+    steps = [step.text for step in story.steps]
+    assert "re-check: did the site change it?" in steps
+    assert f"published {link}:2; headline change of headline" in steps
+    assert story.recheck_ms == due(world.ledger, link)
+
+
 # -- taken down by the publisher -----------------------------------------------------------------------------
 
 

@@ -2,88 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from jobs.article import Article, Duplicate, build_article
-from jobs.enrich.enricher import Subject
-from jobs.enrich.loading import load, warm
-from jobs.enrich.run import enrich
-from jobs.entry import Entry
-from jobs.extract.draft import Draft
+from jobs.article import Article, Duplicate
 from jobs.keys import Keys
-from jobs.ledger import Ledger
-from jobs.link import Found
 from jobs.stories import view
-from jobs.stories.event import StoryEvent
 from jobs.stories.index import Stories
 from jobs.urls import domain, link_id
-from jobs.withdrawal import Withdrawal
-from tests.site import serving
-from worker.bench.stories_gold import Dispatch, read
+from tests.stories_desk import (
+    DAY_MS,
+    FERRY,
+    GOLD,
+    NOW_MS,
+    QUAKE,
+    Desk,
+    article,
+    of,
+    opened_apart,
+    part,
+)
+from worker.bench.stories_gold import Dispatch
 from worker.client import subscribe_stories
 from worker.stream import trim
-
-GOLD = read()
-NOW_MS = 1_760_000_000_000
-DAY_MS = 86_400_000
-
-
-def of(event: str) -> list[Dispatch]:
-    return [one for one in GOLD if one.event == event]
-
-
-QUAKE, FERRY, MUSEUM = of("quake-mindanao"), of("ferry-sulawesi"), of("museum-valencia")
-_made: dict[str, Any] = {}
-
-
-def article(one: Dispatch, *, seen_ms: int = NOW_MS, headline: str | None = None) -> Article:
-    """As the article stage would have it."""
-    draft = Draft(headline=headline or one.headline, text=one.text, language=one.language)
-    if one.url not in _made:
-        warm()
-        _made[one.url] = enrich(Subject(draft), load())
-    return build_article(
-        draft,
-        link_id=link_id(one.url),
-        revision=1,
-        url_found=one.url,
-        final_url=one.url,
-        feeds=(),
-        first_seen_ms=seen_ms,
-        fetched_ms=seen_ms,
-        emitted_ms=seen_ms,
-        enriched=_made[one.url],
-    )
-
-
-class Desk:
-    """An index of stories over a ledger that knows the links."""
-
-    def __init__(self, redis: Redis, keys: Keys) -> None:
-        self.redis, self.keys = redis, keys
-        self.ledger = Ledger(redis, keys)
-        self.stories = Stories(redis, keys)
-
-    def place(self, one: Dispatch, **changes: Any) -> tuple[str, int]:
-        """Story and size that an article gets."""
-        self.know([one])
-        story = self.stories.story(article(one, **changes))
-        assert story is not None
-        return story.id, story.size
-
-    def know(self, ones: Iterable[Dispatch]) -> None:
-        found = [Found(link_id(one.url), one.url, domain(one.url), 1, Entry(one.url)) for one in ones]
-        self.ledger.discover("feedaaaaaa", found)
-
-    def events(self) -> list[StoryEvent]:
-        entries: Any = self.redis.xrange(self.keys.stories)
-        return [StoryEvent.model_validate_json(fields[b"event"]) for _, fields in entries]
 
 
 @pytest.fixture
@@ -167,22 +111,6 @@ def test_many_workers_at_once_make_one_story(redis: Redis, keys: Keys) -> None:
     assert shown.size == len(group)
     ids = [event.id for event in Desk(redis, keys).events()]
     assert len(ids) == len(set(ids))
-
-
-def part(one: Dispatch, first: int, last: int, outlet: str) -> Dispatch:
-    """An article of a few of its sentences."""
-    sentences = one.text.split(". ")
-    text = ". ".join(sentences[first:last])
-    return Dispatch("x", "part", one.language, first, outlet, sentences[first], text)
-
-
-def opened_apart(desk: Desk) -> tuple[str, str, Dispatch]:
-    """Two stories of an article each that are one: what tells that is a third article, returned."""
-    whole = next(one for one in of("flood-valencia") if one.language == "de")
-    first, _ = desk.place(part(whole, 0, 2, "a.test"))
-    second, _ = desk.place(part(whole, 1, 9, "b.test"), seen_ms=NOW_MS + 1000)
-    assert first != second
-    return first, second, whole
 
 
 def test_stories_that_are_one_merge_into_the_older(desk: Desk) -> None:
@@ -294,93 +222,3 @@ def test_a_consumer_group_reads_stories(desk: Desk) -> None:
     read = list(subscribe_stories(desk.redis, group="g", namespace=namespace, since="start", follow=False))
     assert [event.data.size for event in read] == [2, 3]
     assert list(subscribe_stories(desk.redis, group="g", namespace=namespace, follow=False)) == []
-
-
-def publish(desk: Desk, one: Dispatch) -> None:
-    """Place an article and put its event on the stream, as the article stage does."""
-    from jobs.event import encode, envelope
-
-    desk.know([one])
-    placed = article(one)
-    story = desk.stories.story(placed)
-    event = envelope(
-        placed.model_copy(update={"story": story}),
-        kind="published",
-        namespace=desk.keys.namespace,
-        time_ms=NOW_MS,
-    )
-    entry: Any = desk.redis.xadd(
-        desk.keys.stream, {"id": event["id"], "type": event["type"], "event": encode(event)}
-    )
-    desk.redis.hset(desk.keys.link(placed.id), "entry", entry)
-
-
-HOSTILE = '<script>alert("x")</script> & quake \x1b[31m'
-
-
-def test_the_newsroom_shows_stories(desk: Desk) -> None:
-    """All of them on one page, each on its own; what others wrote is never markup."""
-    publish(desk, QUAKE[0])
-    publish(desk, Dispatch("x", "evil", "es", 0, "evil.test", HOSTILE + QUAKE[1].headline, QUAKE[1].text))
-    story = link_id(QUAKE[0].url)
-    with serving(desk.redis, desk.keys) as web:
-        every, own = web.get("/stories"), web.get(f"/story/{story}")
-        first = web.get(f"/article/{story}")
-        unknown, odd = web.get(f"/story/{'a' * 16}"), web.get("/story/x")
-    assert f"/story/{story}" in every.text
-    assert "2 articles" in every.text
-    assert QUAKE[0].headline in own.text
-    assert f"/article/{story}" in own.text
-    assert f"/story/{story}" in first.text
-    assert (unknown.status, odd.status) == (404, 404)
-    for page in every, own, first:
-        assert page.status == 200
-        assert "<script>alert" not in page.text
-    assert "&lt;script&gt;alert" in own.text
-
-
-def test_a_merged_storys_page_leads_to_where_it_went(desk: Desk) -> None:
-    """Links to it stay good."""
-    first, second, whole = opened_apart(desk)
-    desk.place(whole, seen_ms=NOW_MS + 2000)
-    with serving(desk.redis, desk.keys) as web:
-        answer = web.get(f"/story/{second}")
-    assert answer.status == 302
-    assert answer.headers["Location"].endswith(f"/story/{first}")
-
-
-def test_hostile_text_stays_json(desk: Desk) -> None:
-    """Quotes, controls and line separators come back as they were, and never raw."""
-    odd = 'Quake "7,1"\\ \u2028 \x9b \x00 </script> in Mindanao'
-    desk.place(QUAKE[0])
-    desk.place(QUAKE[1], headline=odd)
-    entries: Any = desk.redis.xrange(desk.keys.stories)
-    raw = entries[0][1][b"event"].decode()
-    assert json.loads(raw)["data"]["newest"]["headline"] == odd
-    assert raw.isprintable()
-
-
-def test_a_takedown_leaves_nothing_in_its_story(desk: Desk) -> None:
-    """Neither the story nor the stream of stories says what the article was; the rest of the story stays."""
-    for one in QUAKE:
-        desk.place(one)
-    taken, story = link_id(QUAKE[2].url), link_id(QUAKE[0].url)
-    takedown = Withdrawal(desk.redis, desk.keys, lambda ids: [], keep_ledger_days=1)
-    for _ in range(2):
-        takedown.withdraw(taken)
-        shown = view.story(desk.redis, desk.keys, story)
-        assert shown is not None
-        assert (shown.size, shown.newest.headline) == (2, None)
-        assert taken not in shown.articles
-        assert shown.first.headline == QUAKE[0].headline
-        assert desk.events() == []
-    desk.place(Dispatch("x", "next", "en", 0, "next.test", QUAKE[0].headline, QUAKE[0].text))
-    (event,) = desk.events()
-    assert (event.data.size, event.data.first.headline) == (3, QUAKE[0].headline)
-
-
-def test_a_takedown_of_its_only_article_ends_a_story(desk: Desk) -> None:
-    """There is nothing left to tell of it."""
-    desk.place(QUAKE[0])
-    Withdrawal(desk.redis, desk.keys, lambda ids: [], keep_ledger_days=1).withdraw(link_id(QUAKE[0].url))
-    assert view.story(desk.redis, desk.keys, link_id(QUAKE[0].url)) is None

@@ -25,7 +25,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 WRITTEN = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
-    *(ROOT / "docs" / name for name in ("exports.md", "machines.md", "testing-consumers.md")),
+    *(ROOT / "docs" / name for name in ("exports.md", "revisions.md", "machines.md", "testing-consumers.md")),
     *(ROOT / "docs" / name for name in ("feeds.md", "fetching.md", "operating.md", "subscribing.md")),
 ]
 """Pages that people write; others are generated."""
@@ -163,6 +163,20 @@ def test_operators_find_only_metrics_that_exist() -> None:
     assert named <= {spec.name for spec in metrics.ALL}
 
 
+def test_operators_find_every_metric() -> None:
+    """Name, kind, labels and help text as exported; `python -m tests.unit.test_docs` writes the table."""
+    assert metric_table() in OPERATING
+
+
+def metric_table() -> str:
+    """All metrics, in the order in which they are exported."""
+    lines = ["| metric | kind | labels | what it tells |", "|---|---|---|---|"]
+    for spec in metrics.ALL:
+        labels = " ".join(f"`{label}`" for label in spec.labels)
+        lines.append(f"| `{spec.name}` | {spec.kind} | {labels} | {spec.help} |")
+    return "\n".join(lines)
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Files exist, and headings that are jumped to."""
@@ -184,6 +198,8 @@ def write() -> None:
     table = re.compile(r"\| option \| default \|.*?(?=\n\n)", re.S)
     (ROOT / "README.md").write_text(table.sub(lambda _: option_table(), README))
     (ROOT / ".env.example").write_text(env_example())
+    table = re.compile(r"\| metric \| kind \| labels \|.*?(?=\n\n)", re.S)
+    (ROOT / "docs" / "operating.md").write_text(table.sub(lambda _: metric_table(), OPERATING))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ def test_every_key_is_in_its_namespace() -> None:
 def test_the_contracts_names() -> None:
     """Consumers and operators have these in their own code."""
     assert Keys("palmyra").stream == "palmyra:articles"
+    assert Keys("palmyra").stories == Keys("palmyra").of_stories().stream == "palmyra:stories"
+    assert Keys("palmyra").edge != Keys("palmyra").of_stories().edge
     assert Keys("palmyra").queue(FETCH) == "palmyra-fetch"
     assert Keys("palmyra").queue(ARTICLE) == "palmyra-article"
 

@@ -71,6 +71,14 @@ def test_what_does_not_fit_is_not(options: dict[str, Any]) -> None:
     assert not Selection(**options).takes(LINK)
 
 
+def test_an_article_that_is_unchanged_is_published_still() -> None:
+    """A re-check ends as unchanged, and leaves the article among the published ones."""
+    looked_at = replace(LINK, outcome="unchanged", reason=None, revision=2)
+    assert Selection(outcomes=few("published")).takes(looked_at)
+    assert Selection(outcomes=few("unchanged")).takes(looked_at)
+    assert not Selection(outcomes=few("published")).takes(replace(looked_at, revision=0))
+
+
 def test_an_open_link_has_not_ended() -> None:
     """It is never older, nor newer, than anything."""
     link = replace(LINK, state="ready", ended_ms=0, outcome=None, reason=None)

@@ -241,7 +241,7 @@ def quality(
 def stories(json_file: JsonOption = None) -> None:
     """Stories of articles on known events, in four languages: how many fell apart or were mixed up.
 
-    139 dispatches written for this are streamed, in the order of time, through the index of stories on a Redis
+    139 dispatches written for this are streamed, in the order of time, through the index on a Redis
     of its own. B-cubed and V-measure; docs/stories.md says what the dispatches are and what that can't show.
 
     Examples:

@@ -10,7 +10,7 @@ import typer
 
 from jobs.errors import PalmyraError
 from worker import factory
-from worker.commands import feeds_hub
+from worker.commands import completing, feeds_hub
 from worker.commands.context import redis
 from worker.commands.feed_args import check_feed_url, known
 from worker.commands.feeds_add import add
@@ -18,6 +18,7 @@ from worker.commands.feeds_check import check
 from worker.commands.feeds_edit import edit
 from worker.commands.feeds_list import list_
 from worker.commands.feeds_show import show
+from worker.commands.progress import progress
 from worker.feeds.opml import Outline, read, write
 from worker.printable import printable
 
@@ -35,7 +36,11 @@ app.command("check")(check)
 
 
 @app.command("remove")
-def remove(feeds: Annotated[list[str], typer.Argument(help="Ids or URLs of feeds.")]) -> None:
+def remove(
+    feeds: Annotated[
+        list[str], typer.Argument(help="Ids or URLs of feeds.", autocompletion=completing.feeds)
+    ],
+) -> None:
     """Stop polling feeds and forget them. Their links and articles stay.
 
     Example:
@@ -65,19 +70,21 @@ def import_(file: Annotated[Path, typer.Argument(help="An OPML file.", exists=Tr
     registry = factory.registry(loaded, connection)
     added = refused = 0
     outlines = read(file.read_bytes())
-    for outline in outlines:
-        try:
-            check_feed_url(loaded, outline.url)
-        except PalmyraError as error:
-            refused += 1
-            sys.stderr.write(f"left out: {printable(str(error))}\n")
-            continue
-        added += registry.add(
-            outline.url,
-            title=outline.title or "",
-            site_url=outline.site_url or "",
-            folders="/".join(outline.folders),
-        )
+    with progress("feeds registered", len(outlines)) as done:
+        for outline in outlines:
+            done(1)
+            try:
+                check_feed_url(loaded, outline.url)
+            except PalmyraError as error:
+                refused += 1
+                sys.stderr.write(f"left out: {printable(str(error))}\n")
+                continue
+            added += registry.add(
+                outline.url,
+                title=outline.title or "",
+                site_url=outline.site_url or "",
+                folders="/".join(outline.folders),
+            )
     there = len(outlines) - added - refused
     sys.stdout.write(f"{added} feeds added, {there} were registered already, {refused} left out\n")
 

@@ -12,6 +12,7 @@ import typer
 from jobs.errors import Outcome, PalmyraError
 from jobs.proxy import proxy as proxy_at
 from worker import factory
+from worker.commands import completing
 from worker.commands.context import redis
 from worker.commands.feed_args import check_feed_url, folder_path, joined_tags, known
 from worker.feeds import headers
@@ -27,7 +28,7 @@ _TAUGHT = ("etag", "modified", "body_hash")
 
 
 def edit(
-    feed: Annotated[str, typer.Argument(help="A feed's id or URL.")],
+    feed: Annotated[str, typer.Argument(help="A feed's id or URL.", autocompletion=completing.feeds)],
     title: Annotated[str | None, typer.Option(help="A title of your own.")] = None,
     interval: Annotated[
         str | None, typer.Option(metavar="SECONDS|auto", help="Poll this often; auto: as palmyra learns.")

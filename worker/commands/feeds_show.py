@@ -13,7 +13,7 @@ from rich.text import Text
 
 from jobs.urls import redact
 from worker import factory
-from worker.commands import feeds_hub, table
+from worker.commands import completing, feeds_hub, table
 from worker.commands.context import print_json, redis
 from worker.commands.feed_args import known
 from worker.commands.feeds_list import STYLES, summary
@@ -31,7 +31,7 @@ Fact = tuple[str, object]
 
 
 def show(
-    feed: Annotated[str, typer.Argument(help="A feed's id or URL.")],
+    feed: Annotated[str, typer.Argument(help="A feed's id or URL.", autocompletion=completing.feeds)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show all that is known of one feed: how it does, why its next poll is when it is, its last polls.

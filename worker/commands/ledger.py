@@ -18,6 +18,7 @@ from jobs.link import OUTCOMES
 from worker import factory
 from worker.commands import table
 from worker.commands.context import Exit, print_json, redis
+from worker.commands.progress import progress
 from worker.dead_job import dead_job_maker
 from worker.feeds.registry import Registry
 from worker.ledger_check import FAULTS, Check, Report
@@ -100,14 +101,16 @@ def check(
     """
     loaded, connection = redis()
     keys = factory.keys(loaded)
-    report = Check(
+    look = Check(
         connection,
         keys,
         dead_job_maker(connection, keys),
         keep_ledger_days=loaded.keep_ledger,
         keep_pages_days=loaded.keep_pages,
         keep_stream_days=loaded.keep_stream,
-    ).run(mend=fix)
+    )
+    with progress("links checked") as done:
+        report = look.run(mend=fix, done=done)
     if as_json:
         faults = [asdict(fault) for fault in report.faults]
         print_json({"links": report.links, "fixed": fix, "counts": dict(report.counts), "faults": faults})

@@ -17,7 +17,8 @@ from jobs.urls import redact
 from worker.commands import table
 from worker.commands.context import Exit, print_json, redis
 from worker.config import PREFIX, Settings, load
-from worker.health import Finding, examine
+from worker.finding import Finding
+from worker.health import examine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -76,7 +77,7 @@ def health(as_json: Json = False) -> None:
         palmyra health
     """
     loaded, connection = redis()
-    errors = [f for f in examine(loaded, connection) if f.level == "error"]
+    errors = [f for f in examine(loaded, connection, around=False) if f.level == "error"]
     if as_json:
         print_json({"healthy": not errors, "errors": [asdict(f) for f in errors]})
     else:
@@ -106,8 +107,9 @@ def _say(findings: list[Finding], connection: Redis) -> None:
     with suppress(NoPermissionError):
         info: Any = connection.info("server")
         sys.stdout.write(f"Redis {info.get('valkey_version') or info['redis_version']}\n")
-    table.show(("", "what", "mend"), [(f.level, f.what, f.mend) for f in findings])
-    if not findings:
+    if findings:
+        table.show(("", "what", "mend"), [(f.level, f.what, f.mend) for f in findings])
+    else:
         sys.stdout.write("nothing is wrong\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -19,6 +19,7 @@ from worker import factory
 from worker import pages as kept_pages
 from worker.commands import table
 from worker.commands.context import Exit, print_json, redis
+from worker.commands.progress import progress
 from worker.commands.selecting import Feeds, Hosts, ago_ms, identify, select
 from worker.config import Settings
 from worker.pages import Kept
@@ -115,10 +116,17 @@ def export(
         palmyra pages export - --host example.org > example.warc.gz
     """
     loaded, connection = redis()
-    with _output(file, overwrite=overwrite) as out:
-        written = _write(loaded, connection, out, file.name, _chosen(loaded, connection, since, host, feed))
+    with _output(file, overwrite=overwrite) as out, progress("pages written") as done:
+        chosen = _told(_chosen(loaded, connection, since, host, feed), done)
+        written = _write(loaded, connection, out, file.name, chosen)
     where = "the output" if str(file) == "-" else printable(str(file))
     sys.stderr.write(f"{_pages(written)} {'is' if written == 1 else 'are'} in {where}\n")
+
+
+def _told(found: Iterator[Kept], done: Callable[[int], None]) -> Iterator[Kept]:
+    for kept in found:
+        yield kept
+        done(1)
 
 
 def _write(loaded: Settings, connection: Redis, out: IO[bytes], name: str, found: Iterator[Kept]) -> int:

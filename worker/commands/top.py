@@ -24,7 +24,7 @@ def top(once: Once = False, as_json: Json = False) -> None:
 
     Links are waiting in the ledger, leased to a job that waits in RQ, or running. A minute is the last one,
     since it is watched. Latencies are of the newest 200 articles that it saw. Memory by purpose is estimated
-    from 500 keys; at 80 % of maxmemory the oldest kept pages go, at 90 % polling stops.
+    from 400 keys; at 80 % of maxmemory the oldest kept pages go, at 90 % polling stops.
 
     Examples:
 

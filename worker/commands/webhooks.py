@@ -16,7 +16,7 @@ from jobs.errors import Outcome, PalmyraError
 from jobs.guard import check_url
 from jobs.urls import redact
 from worker import factory
-from worker.commands import table
+from worker.commands import completing, table
 from worker.commands.context import Exit, print_json, redis
 from worker.commands.webhooks_failed import failed, requeue
 from worker.config import Settings
@@ -43,7 +43,9 @@ app.command("requeue")(requeue)
 
 TEST_TYPE = "news.webhook.test.v1"
 
-Named = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, or its URL.")]
+Named = Annotated[
+    str, typer.Argument(metavar="WEBHOOK", help="Its id, or its URL.", autocompletion=completing.webhooks)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Where = Annotated[
     str | None, typer.Option(help="Only articles for which this holds, e.g. language == 'de'; '' for all.")

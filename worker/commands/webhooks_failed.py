@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from worker import factory
-from worker.commands import table
+from worker.commands import completing, table
 from worker.commands.context import Exit, print_json, redis
 from worker.webhooks import queue
 from worker.webhooks.hook import known
 
-Named = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, or its URL.")]
+Named = Annotated[
+    str, typer.Argument(metavar="WEBHOOK", help="Its id, or its URL.", autocompletion=completing.webhooks)
+]
 
 
 def failed(

@@ -16,7 +16,7 @@ from redis import Redis
 from jobs import days
 from jobs.keys import STAGES, Keys
 from jobs.link import OUTCOMES
-from worker import memory, memory_parts, rq_state, stream
+from worker import memory, memory_use, rq_state, stream
 from worker.feeds.registry import Registry
 from worker.feeds.state import state
 from worker.memory import Memory
@@ -258,7 +258,7 @@ class Reader:
         return Slow(
             feeds=dict(feeds),
             groups=stream.groups(self._redis, self._keys),
-            memory=memory_parts.by_purpose(self._redis, self._keys),
+            memory=_by_size(memory_use.measure(self._redis, self._keys).by_purpose),
             version=str(info.get("valkey_version") or info["redis_version"]),
         )
 
@@ -282,6 +282,10 @@ class Reader:
         minutes = (now_s - began_s) / 60
         names = ("discovered", *OUTCOMES)
         return {name: max(0.0, (totals[name] - before[name]) / minutes) for name in names}
+
+
+def _by_size(by_purpose: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(by_purpose.items(), key=lambda item: -item[1]))
 
 
 def _stages(waiting: Sequence[Any], counted: Sequence[int]) -> dict[str, Stage]:

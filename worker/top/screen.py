@@ -19,7 +19,7 @@ from worker.top.sample import TIMES, Sample, Worker
 
 WIDE = 120
 """From so many columns on there are two of boxes."""
-BAR = 30
+BAR = 20
 MOST_WORKERS = 8
 MOST_GROUPS = 5
 Row = Sequence[object]

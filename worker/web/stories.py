@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
@@ -44,7 +45,15 @@ def story(story_id: str) -> str | Response:
     if found.id != story_id:
         return redirect(url_for("stories.story", story_id=found.id))
     cards = sorted(articles(here.redis, here.keys, found.articles), key=lambda one: one.emitted or "")
-    return render_template("story.html", story=found, cards=cards)
+    return render_template("story.html", story=found, cards=[(one, behind_ms(one, found)) for one in cards])
+
+
+def behind_ms(one: Card, of: view.Shown) -> int | None:
+    """How much later than the story's first article this one came; None for that one itself."""
+    if one.id == of.first.id or one.emitted is None:
+        return None
+    first, this = datetime.fromisoformat(of.first.first_seen), datetime.fromisoformat(one.emitted)
+    return max(0, round((this - first).total_seconds() * 1000))
 
 
 def articles(redis: Redis, keys: Keys, ids: Iterable[str]) -> Iterator[Card]:

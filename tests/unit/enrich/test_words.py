@@ -6,12 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
+import snowballstemmer  # type: ignore[import-untyped]  # it has no stubs
 import spacy
 
+from jobs.enrich.cues import cues, raw_word_list
 from jobs.enrich.enricher import MAX_CHARS, Subject
 from jobs.enrich.loading import Choice, load
 from jobs.enrich.run import enrich
 from jobs.enrich.sentences import sentences
+from jobs.enrich.words import stem
 from jobs.extract.draft import Draft
 from tests.unit.enrich.subjects import PATIENT_MS, choice, enriched, names, subject
 
@@ -190,3 +193,17 @@ def test_a_model_that_is_missing_costs_the_entities_only() -> None:
     chosen = Choice(("entities", "reading_time"), (("en", "no_such_model"),), choice().folders)
     got = enrich(subject("Grace Holloway spoke."), load(chosen), PATIENT_MS)
     assert (dict(got.values), got.issues) == ({"reading_s": 1}, ("enricher_failed:entities",))
+
+
+def test_a_short_way_to_an_english_stem_is_none_to_another() -> None:
+    """What is not given to Snowball's stemmer, it would not have changed; real words with every real ending."""
+    stemmer = snowballstemmer.stemmer("english")
+    words = {word for word in raw_word_list("not_keyphrases.txt") | cues("en").said if word.isalpha()}
+    endings = (
+        "", "'s", "s", "ies", "sses", "ss", "y", "eed", "ing", "edly", "ingly", "bl", "iz", "anci", "enci", "ogi",
+        "bli", "alli", "fulli", "lessli", "ousli", "biliti", "tional", "alism", "ization", "izer", "ator", "ogist",
+        "icate", "ative", "iciti", "ful", "ness", "ic", "ance", "able", "iti", "al", "er", "ous", "ant", "ement",
+        "e", "l", "ll", "n", "t", "m", "c", "d", "r", "o", "a", "i",
+    )  # fmt: skip
+    made = {word + ending for word in sorted(words)[:300] for ending in endings}
+    assert {word: stem(word, "en") for word in made} == {word: stemmer.stemWord(word) for word in made}

@@ -97,7 +97,7 @@ def test_hints() -> None:
     """Names tell kinds, however they are written; hidden elements are told by attribute, too."""
 
     def kinds(tag: str) -> set[str]:
-        bits = hints(lxml.html.fragment_fromstring(tag), {})
+        bits = hints(lxml.html.fragment_fromstring(tag))
         return {kind for bit, kind in enumerate(HINTS) if bits >> bit & 1}
 
     assert "related" in kinds("<div class='read-more-box'></div>")
