@@ -78,12 +78,13 @@ def test_an_article_is_counted_with_its_times(world: LinkWorld) -> None:
 
 
 def test_new_articles_are_counted_by_what_else_they_are(world: LinkWorld) -> None:
-    """A copy of an earlier one; the first of a story, or a further one; and those whose publisher tells a time."""
+    """A copy of an earlier one; the first of a story, or a further one; one whose publisher tells a time."""
     world.server.route("/story", Response(body=html()))
     world.find()
     world.work()
     article = article_of(json.dumps(world.events()[0]))
-    copy = Duplicate(of="o" * 16, kind="near", similarity=0.9)
+    assert article is not None
+    copy = Duplicate.model_construct(of="o" * 16)
     for size, how in ((1, "began"), (2, "joined")):
         placed = article.model_copy(update={"duplicate": copy, "story": Story(id="s" * 16, size=size)})
         added = counts.of_article(placed)
