@@ -98,7 +98,8 @@ class Keys:
         return self._key("crawl", host)
 
     def asked(self, host: str) -> str:
-        """String: until when a host may not be asked, and by whom (or that it asked for a pause). Expires then."""
+        """String: until when a host may not be asked, and by whom (or that it asked for a pause). Expires
+        then."""
         return self._key("asked", host)
 
     def kept(self, host: str) -> str:
@@ -147,7 +148,8 @@ class Keys:
 
     @property
     def memory(self) -> str:
-        """Hash: since when polling stands still for a lack of memory, and which pages went (worker/memory.py)."""
+        """Hash: since when polling stands still for a lack of memory, and which pages went
+        (worker/memory.py)."""
         return self._key("memory")
 
     @property

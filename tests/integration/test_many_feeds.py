@@ -14,9 +14,10 @@ import pytest
 import structlog
 from redis import Redis
 
+from jobs.clocks import Learned
 from jobs.entry import ParsedFeed
 from jobs.keys import Keys
-from jobs.ledger import Learned, Ledger
+from jobs.ledger import Ledger
 from tests.polling import XML, World, feed_of, one_server, rss, story
 from tests.server import Request, Response, TestServer
 from worker.embedded import EmbeddedRedis

@@ -13,10 +13,11 @@ import pytest
 from redis import Redis
 
 from jobs.client import Client
+from jobs.clocks import MAX_CRAWL_ORIGINS
 from jobs.errors import Outcome, Reason, Retry, Skip
 from jobs.fetch import Moved
 from jobs.keys import Keys
-from jobs.ledger import MAX_CRAWL_ORIGINS, Ledger
+from jobs.ledger import Ledger
 from jobs.page import Page
 from jobs.politeness import Gate, NotNow
 from jobs.robots import MAX_BYTES

@@ -18,9 +18,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.client import Client
+from jobs.clocks import Learned
 from jobs.entry import Entry
 from jobs.errors import Outcome, Retry
-from jobs.ledger import Learned, Ledger
+from jobs.ledger import Ledger
 from jobs.link import Found
 from jobs.urls import domain, redact
 from worker.feeds import history, own_network, turns

@@ -200,8 +200,9 @@ def test_a_short_way_to_an_english_stem_is_none_to_another() -> None:
     stemmer = snowballstemmer.stemmer("english")
     words = {word for word in raw_word_list("not_keyphrases.txt") | cues("en").said if word.isalpha()}
     endings = (
-        "'s s ies sses ss y eed ing edly ingly bl iz anci enci ogi bli alli fulli lessli ousli biliti tional alism "
-        "ization izer ator ogist icate ative iciti ful ness ic ance able iti al er ous ant ement e l ll n t m c d r"
+        "'s s ies sses ss y eed ing edly ingly bl iz anci enci ogi bli alli fulli lessli ousli biliti "
+        "tional alism ization izer ator ogist icate ative iciti ful ness ic ance able iti al er ous ant "
+        "ement e l ll n t m c d r"
     )
     made = {word + ending for word in sorted(words)[:300] for ending in ["", *endings.split()]}
     assert {word: stem(word, "en") for word in made} == {word: stemmer.stemWord(word) for word in made}
