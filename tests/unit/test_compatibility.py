@@ -283,9 +283,7 @@ def test_a_release_is_kept_and_never_overwritten(tmp_path: Path, monkeypatch: py
     said = release(tmp_path, "1.11.0")
     assert said.startswith("not released, it breaks consumers")
     assert "mood: removed" in said
-    assert broken(tmp_path, {}) == [
-        f"{name}: removed since 1.10.0" for name in sorted(schemas())
-    ]
+    assert broken(tmp_path, {}) == [f"{name}: removed since 1.10.0" for name in sorted(schemas())]
 
 
 def _with_field(text: str, name: str) -> str:
