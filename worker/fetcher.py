@@ -33,10 +33,10 @@ from rq.worker import WorkerStatus
 from jobs.client import Client
 from jobs.errors import Reason, Retry
 from jobs.fetch import Moved, NotModified, fetch_page
+from jobs.fetch_stage import Stopping
 from jobs.keys import FETCH, Keys
 from jobs.page import Page
 from jobs.politeness import Gate
-from jobs.tasks import Stopping
 from jobs.urls import split
 from jobs.validators import Validators
 from worker.away import is_away

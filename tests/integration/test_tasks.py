@@ -15,13 +15,15 @@ from jobs import tasks as tasks_module
 from jobs.entry import Entry, FeedInfo
 from jobs.errors import Outcome, Permanent, Reason, Retry, Skip
 from jobs.fetch import Moved, NotModified
+from jobs.fetch_stage import Stopping
 from jobs.keys import ARTICLE, FETCH, Keys
 from jobs.ledger import Ledger
 from jobs.link import OUTCOMES, Found, Lease, Story
 from jobs.page import Page
 from jobs.reopening import How
 from jobs.retries import SHORT_STEPS_S, STEPS_S
-from jobs.tasks import MAX_HOPS, Download, Stopping, Tasks, install
+from jobs.stage import MAX_HOPS, Download
+from jobs.tasks import Tasks, install
 from jobs.urls import link_id
 from jobs.validators import Validators
 from worker.dead_job import dead_job_maker
