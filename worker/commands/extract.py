@@ -24,8 +24,8 @@ SOURCE is a file (plain or .gz), an http(s) URL, or - for standard input.
 --batch reads JSON lines {"id", "url"|null, "html_file"[, "feed": {"title", "summary", "content", \
 "published"}]} from a file (plain or .gz, or - for standard input). For each it writes a line \
 {"id", "article": {…}} or {"id", "error": {"reason", "message"}}, in the same order, using all cores. \
-Files are looked for from the current folder, then from that of IN.jsonl. Reasons are those of `palmyra why`, \
-and: bad_input (the line or its file can't be read), internal (a bug: please report it).
+Files are looked for from the current folder, then from that of IN.jsonl. Reasons are those of \
+`palmyra why`, and: bad_input (the line or its file can't be read), internal (a bug: please report it).
 
 \b
 Examples:
