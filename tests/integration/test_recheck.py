@@ -367,18 +367,15 @@ def test_a_page_that_kills_its_worker_leaves_the_article_as_it_is(world: LinkWor
     assert not list(world.redis.scan_iter("rq:job:*"))
 
 
-@pytest.mark.parametrize(
-    ("date", "planned"), [("2020-01-01", False), (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), True)]
-)
-def test_only_what_is_news_is_looked_at_again(
-    world: LinkWorld, server: TestServer, date: str, planned: bool
-) -> None:
+@pytest.mark.parametrize("is_news", [False, True], ids=["archive", "news"])
+def test_only_what_is_news_is_looked_at_again(world: LinkWorld, server: TestServer, is_news: bool) -> None:
     """A new feed's archive is fetched once."""
+    date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) if is_news else "2020-01-01"
     meta = f'<meta property="article:published_time" content="{date}">'.encode()
     server.route("/story", Response(body=page_of().replace(b"<body>", b"<head>" + meta + b"</head><body>")))
     link = world.find()
     assert world.work() == ["stored", "published"]
-    assert (world.redis.zscore(world.keys.rechecks, link) is not None) == planned
+    assert (world.redis.zscore(world.keys.rechecks, link) is not None) == is_news
 
 
 def test_a_changed_entry_says_what_changed(world: LinkWorld, site: Story304) -> None:
