@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from jobs.event import Kind
+from jobs.stories.event import StoryKind
 from tests.acceptance.missing import tool
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -63,7 +64,7 @@ def test_it_says_what_a_consumer_of_redis_needs(document: Any) -> None:
         assert "palmyra:articles" in stream["x-redis-group"][command]
     assert channel["x-redis-channel"]["name"] == "palmyra:articles"
     names = [message["name"] for message in document["components"]["messages"].values()]
-    assert names == [kind.value for kind in Kind]
+    assert names == [kind.value for kind in (*Kind, *StoryKind)]
 
 
 def references(value: Any) -> Any:

@@ -42,7 +42,7 @@ def numbers(figures: Any, path: str = "") -> Iterator[tuple[str, float]]:
         yield path, figures
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(180)
 def test_pipeline_measures_palmyra_beside_the_bare_loops(tmp_path: Path) -> None:
     """Every figure is there and is a positive number, for each kind of process; each page was published."""

@@ -32,7 +32,7 @@ def nothing_left(folder: Path) -> None:
     assert not left
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(280)
 def test_the_cheap_faults_lose_nothing(tmp_path: Path) -> None:
     """Half a minute of kills and power losses under a load: every property holds, every fault struck."""
@@ -54,7 +54,7 @@ def test_the_cheap_faults_lose_nothing(tmp_path: Path) -> None:
     nothing_left(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(120)
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     """Whatever it was about to do: processes, files, and stopped ones too."""

@@ -70,6 +70,7 @@ def test_a_poll_that_fails_finds_nothing() -> None:
     assert 3600 <= delay_s < 3600 + 900
 
 
+@pytest.mark.proof
 def test_the_feeds_are_as_they_are_described() -> None:
     """Heavy-tailed, most of them slow, some dead; their links in order."""
     feeds = population(300, 10, 3)
