@@ -60,7 +60,7 @@ lint: $(DEV_STAMP)
 	@echo "mypy --strict ..."; $(VENV)/bin/mypy
 
 test: lint $(CORPUS)
-	@$(VENV)/bin/pytest -n 2 -m "not proof"
+	@$(VENV)/bin/pytest -n 3 -m "not proof"  # they mostly wait for processes: three keep two cores busy
 
 test-all: test
 	@$(VENV)/bin/pytest -m proof
